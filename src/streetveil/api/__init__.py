@@ -1,0 +1,1 @@
+"""The HTTP service; the contract is docs/api.md."""

@@ -1,0 +1,1 @@
+"""The tables, every query, and the only place that commits."""

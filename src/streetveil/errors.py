@@ -1,0 +1,251 @@
+"""Every error the product raises on purpose: a stable code, and whether trying again can help.
+
+The classes in the upper half say *whose* problem it is; `api/errors.py` maps those few kinds to
+HTTP statuses and the command line maps them to exit codes. Neither ever looks at a single code.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StreetveilError(Exception):
+    """Base of all deliberate errors.
+
+    Attributes:
+        code: stable, machine-readable name; part of the public contract (docs/errors.md).
+        retryable: True where the same request may succeed later without being changed.
+        detail: one sentence for a person: what is wrong and, where it can be said, what to do.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+# --- kinds: whose problem is it? ---------------------------------------------------------------
+
+
+class MalformedRequestError(StreetveilError):
+    """The request itself cannot be understood (HTTP 400)."""
+
+    code = "malformed_request"
+
+
+class NotFoundError(StreetveilError):
+    """What was asked for does not exist, or no longer (HTTP 404)."""
+
+    code = "not_found"
+
+
+class ConflictError(StreetveilError):
+    """The request contradicts the present state (HTTP 409)."""
+
+    code = "conflict"
+
+
+class TooLargeError(StreetveilError):
+    """More bytes than allowed (HTTP 413)."""
+
+    code = "file_too_large"
+
+
+class UnsupportedMediaError(StreetveilError):
+    """The content is of a kind that is not handled (HTTP 415)."""
+
+    code = "unsupported_format"
+
+
+class UnprocessableError(StreetveilError):
+    """The request is understood, but what it contains cannot be used (HTTP 422)."""
+
+    code = "unprocessable"
+
+
+class OverloadedError(StreetveilError):
+    """Too much work is waiting; try again after `retry_after_s` seconds (HTTP 429)."""
+
+    code = "queue_full"
+    retryable = True
+
+    def __init__(self, detail: str, retry_after_s: int = 5) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class UnavailableError(StreetveilError):
+    """Something we depend on is down or refuses us; nothing is wrong with the request (HTTP 503)."""
+
+    code = "dependency_unavailable"
+    retryable = True
+
+
+class ConfigurationError(StreetveilError):
+    """The operator's settings cannot work; found at start-up where it can be known then."""
+
+    code = "invalid_configuration"
+
+
+class ModelError(StreetveilError):
+    """A model is missing, damaged or not of a kind that can be used."""
+
+    code = "model_unusable"
+
+
+# --- the request -------------------------------------------------------------------------------
+
+
+class MissingFieldError(MalformedRequestError):
+    """A form field that must be there is not."""
+
+    code = "missing_field"
+
+
+class EmptyFileError(MalformedRequestError):
+    """A file of no bytes at all."""
+
+    code = "empty_file"
+
+
+class InvalidOptionError(UnprocessableError):
+    """An option has a value outside what is allowed: unknown style or class, threshold not in 0..1."""
+
+    code = "invalid_option"
+
+
+class IdempotencyConflictError(ConflictError):
+    """An `Idempotency-Key` was used again with another file or other options."""
+
+    code = "idempotency_conflict"
+
+
+class JobNotFoundError(NotFoundError):
+    """No job has this id: it never existed or was erased."""
+
+    code = "job_not_found"
+
+
+class BatchNotFoundError(NotFoundError):
+    """No batch has this id."""
+
+    code = "batch_not_found"
+
+
+class IllegalTransitionError(ConflictError):
+    """The job is not in a state from which this can be done (retry of a job that did not fail, say)."""
+
+    code = "illegal_transition"
+
+
+class ResultNotReadyError(ConflictError):
+    """The job has no result yet, or failed and never will have one."""
+
+    code = "result_not_ready"
+
+
+# --- the picture -------------------------------------------------------------------------------
+
+
+class AnimatedImageError(UnsupportedMediaError):
+    """A file of several frames or pages: redacting one and passing on the others would leak."""
+
+    code = "animated_image"
+
+
+class UnsupportedPixelFormatError(UnsupportedMediaError):
+    """A known container with a pixel layout that cannot be written back as it was."""
+
+    code = "unsupported_pixel_format"
+
+
+class UndecodableImageError(UnprocessableError):
+    """The content starts like a picture but is broken: truncated, bad checksums, wrong lengths."""
+
+    code = "undecodable_image"
+
+
+class TooManyPixelsError(UnprocessableError):
+    """Width times height is over `MAX_PIXELS`."""
+
+    code = "too_many_pixels"
+
+
+class RedactionFailedError(UnprocessableError):
+    """The picture could not be redacted, so no result exists."""
+
+    code = "redaction_failed"
+
+
+# --- what we depend on -------------------------------------------------------------------------
+
+
+class StorageUnavailableError(UnavailableError):
+    """Object storage cannot be reached or refuses us."""
+
+    code = "storage_unavailable"
+
+
+class ObjectMissingError(StreetveilError):
+    """An object that a job's row names is not in storage."""
+
+    code = "object_missing"
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """The database cannot be reached or refuses us."""
+
+    code = "database_unavailable"
+
+
+class QueueUnavailableError(UnavailableError):
+    """The queue cannot be reached or refuses us."""
+
+    code = "queue_unavailable"
+
+
+class SchemaMismatchError(ConfigurationError):
+    """The database's schema is older or newer than this version of the program."""
+
+    code = "schema_mismatch"
+
+
+class DataDirectoryBusyError(ConfigurationError):
+    """Another embedded service already works in this data folder."""
+
+    code = "data_directory_busy"
+
+
+# --- models ------------------------------------------------------------------------------------
+
+
+class ModelMissingError(ModelError):
+    """The weights are not in the cache and cannot be fetched, or the named file is not there."""
+
+    code = "model_missing"
+
+
+class DigestMismatchError(ModelError):
+    """Fetched or cached weights are not the ones the catalogue names."""
+
+    code = "digest_mismatch"
+
+
+class CheckpointNotExportedError(ModelError):
+    """A `.pt` checkpoint was named where an exported `.onnx` file is needed."""
+
+    code = "checkpoint_not_exported"
+
+
+class UnsupportedModelError(ModelError):
+    """The file is no model of a family that can be decoded (task, outputs or class names)."""
+
+    code = "unsupported_model"
+
+
+class ConversionError(ModelError):
+    """A model could not be converted, or the converted model computes something else."""
+
+    code = "conversion_failed"

@@ -1,0 +1,1 @@
+"""How a job id gets from the API to a worker."""

@@ -1,0 +1,1 @@
+"""Making regions unrecognisable, and writing a file that shows them nowhere else either."""

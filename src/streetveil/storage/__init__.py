@@ -1,0 +1,1 @@
+"""Where the bytes of originals, results and metadata live."""

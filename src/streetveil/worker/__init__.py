@@ -1,0 +1,1 @@
+"""Runs jobs from the queue: start, drain, health."""
