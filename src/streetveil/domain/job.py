@@ -32,9 +32,7 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PROCESSING: frozenset({JobStatus.SUBMITTED}),
     JobStatus.COMPLETED: frozenset({JobStatus.PROCESSING}),
     JobStatus.FAILED: frozenset({JobStatus.SUBMITTED, JobStatus.PROCESSING}),
-    JobStatus.ERASED: frozenset(
-        {JobStatus.SUBMITTED, JobStatus.PROCESSING, JobStatus.COMPLETED, JobStatus.FAILED}
-    ),
+    JobStatus.ERASED: frozenset({JobStatus.SUBMITTED, JobStatus.PROCESSING, JobStatus.COMPLETED, JobStatus.FAILED}),
 }
 
 

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from streetveil.domain.detections import REDACTABLE, Label
 from streetveil.errors import InvalidOptionError
 
-
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -84,7 +83,7 @@ class JobOptions:
                 parsed[name] = _choice(name, kind, given[name])
         if "classes" in given:
             raw = given["classes"]
-            names = raw.split(",") if isinstance(raw, str) else list(raw)  # type: ignore[arg-type]
+            names = raw.split(",") if isinstance(raw, str) else [] if isinstance(raw, float) else list(raw)
             parsed["classes"] = frozenset(_choice("classes", Label, str(item).strip()) for item in names)
         for name in ("face_confidence", "plate_confidence", "car_confidence"):
             if name in given:

@@ -1,5 +1,6 @@
 """What delivery promises: at least once, while the queue lives. The database stays the truth about jobs:
-ids lost with a queue are put again by `jobs/maintain`, and an id delivered twice is claimed only once."""
+ids lost with a queue are put again by `jobs/maintain`, and an id delivered twice is claimed only once.
+"""
 
 from __future__ import annotations
 

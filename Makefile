@@ -1,0 +1,29 @@
+# `make check` is what CI runs; the other targets are its parts.
+.PHONY: check lint types imports test lock format
+
+check:
+	./test.sh
+
+lint:
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+types:
+	.venv/bin/mypy
+
+imports:
+	.venv/bin/lint-imports --no-cache
+
+test:
+	.venv/bin/pytest
+
+format:
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+LOCK = .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --quiet --custom-compile-command "make lock"
+
+lock:
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --extra dev --output-file requirements-dev.txt

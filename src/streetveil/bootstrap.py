@@ -1,0 +1,1 @@
+"""Settings become adapters, adapters become services: the only place where things are wired together."""
