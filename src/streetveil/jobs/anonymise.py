@@ -1,0 +1,147 @@
+"""One photo in memory: found, redacted, described. The heart that every entrance shares.
+
+The HTTP service, the queue's workers and the command line all call this one object, so that the same
+photo with the same options has the same result wherever it came in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streetveil.detection.base import Found, Query, Scene, SceneDetector
+from streetveil.domain.detections import REDACTABLE, VEHICLES, Detections, Label
+from streetveil.domain.options import JobOptions
+from streetveil.imaging.picture import ImageHeader, Picture
+from streetveil.redaction.base import RedactedFile, Redactor, Region, Shape
+
+# Heads are round and plates are not: each class has the outline that covers it with the least around it.
+_SHAPES = {Label.FACE: Shape.ELLIPSE, Label.LICENSE_PLATE: Shape.RECTANGLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymised:
+    """The result for one photo.
+
+    Attributes:
+        file: the redacted file, in the format of the original.
+        header: the original's.
+        blur_metadata, detection_metadata: as the HTTP contract has them (docs/api.md); boxes are pixels
+            of the upright picture, those of regions already grown by the model's margin.
+    """
+
+    file: RedactedFile
+    header: ImageHeader
+    blur_metadata: dict[str, Any]
+    detection_metadata: dict[str, Any]
+
+
+class Anonymiser:
+    """Finds faces, plates and vehicles in a photo and redacts what the options name. Safe to share by threads."""
+
+    def __init__(self, detector: SceneDetector, redactor: Redactor, *, max_pixels: int) -> None:
+        self._detector = detector
+        self._redactor = redactor
+        self._max_pixels = max_pixels
+
+    def __call__(self, data: bytes, options: JobOptions) -> Anonymised:
+        """Anonymises one encoded photo.
+
+        Raises:
+            StreetveilError: the photo cannot be read or redacted; there is no result then.
+        """
+        picture = Picture.open(data, max_pixels=self._max_pixels)
+        [scene] = self._detector.detect([picture], [query_for(options)])
+        regions = regions_of(scene, picture, options)
+        file = self._redactor.redact(picture, regions, options.metadata)
+        return Anonymised(
+            file=file,
+            header=picture.header,
+            blur_metadata=_blur_metadata(scene, regions, file),
+            detection_metadata=_detection_metadata(scene, regions),
+        )
+
+    def detect(self, data: bytes, options: JobOptions) -> tuple[Picture, Scene, list[Region]]:
+        """What would be redacted, and everything found, without writing anything."""
+        picture = Picture.open(data, max_pixels=self._max_pixels)
+        [scene] = self._detector.detect([picture], [query_for(options)])
+        return picture, scene, regions_of(scene, picture, options)
+
+
+def query_for(options: JobOptions) -> Query:
+    """What the detectors are asked for: the classes to redact, and always the vehicles."""
+    thresholds: dict[Label, float] = {}
+    if options.face_confidence is not None:
+        thresholds[Label.FACE] = options.face_confidence
+    if options.plate_confidence is not None:
+        thresholds[Label.LICENSE_PLATE] = options.plate_confidence
+    if options.car_confidence is not None:
+        thresholds |= dict.fromkeys(VEHICLES, options.car_confidence)
+    return Query(labels=options.classes | VEHICLES, profile=options.profile, thresholds=thresholds)
+
+
+def regions_of(scene: Scene, picture: Picture, options: JobOptions) -> list[Region]:
+    """The areas to redact: found faces and plates, grown by their model's margin, clipped to the picture."""
+    regions = []
+    for found in (scene.faces, scene.plates):
+        if found is None:
+            continue
+        for detection in found.detections:
+            box = detection.box.grown(found.margin).clipped(picture.header.upright)
+            if box is not None and detection.label in options.classes & REDACTABLE:
+                shape = _SHAPES[detection.label]
+                regions.append(Region(box, detection.label, detection.score, options.style, shape))
+    return regions
+
+
+def _blur_metadata(scene: Scene, regions: list[Region], file: RedactedFile) -> dict[str, Any]:
+    models = {found.model.name: found.model for found in (scene.faces, scene.plates) if found is not None}
+    described = [model.as_dict() for model in models.values()]
+    metadata: dict[str, Any] = {
+        "regions": [
+            {
+                "class": region.label.value,
+                "box": _rounded(region.box.as_tuple()),
+                "confidence": round(region.confidence, 4),
+                "style": region.style.value,
+                "shape": region.shape.value,
+            }
+            for region in regions
+        ],
+        "faces_blurred": sum(region.label is Label.FACE for region in regions),
+        "plates_blurred": sum(region.label is Label.LICENSE_PLATE for region in regions),
+        "lossless": file.lossless,
+        "model": described[0] if described else None,
+        "models": described,
+    }
+    if file.reason is not None:
+        metadata["lossless_reason"] = file.reason
+    return metadata
+
+
+def _detection_metadata(scene: Scene, regions: list[Region]) -> dict[str, Any]:
+    vehicles = _detections(scene.vehicles)
+    return {
+        "vehicles": [
+            {
+                "class": detection.label.value,
+                "box": _rounded(detection.box.as_tuple()),
+                "confidence": round(detection.score, 4),
+            }
+            for detection in vehicles
+        ],
+        "is_vehicle_detected": len(vehicles) > 0,
+        "is_face_detected": len(_detections(scene.faces)) > 0,
+        "is_face_blurred": any(region.label is Label.FACE for region in regions),
+        "is_plate_blurred": any(region.label is Label.LICENSE_PLATE for region in regions),
+        "model": scene.vehicles.model.as_dict() if scene.vehicles is not None else None,
+    }
+
+
+def _detections(found: Found | None) -> Detections:
+    return found.detections if found is not None else Detections.none()
+
+
+def _rounded(coordinates: tuple[float, ...]) -> list[float]:
+    return [round(value, 1) for value in coordinates]
