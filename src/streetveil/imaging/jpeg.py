@@ -1,0 +1,180 @@
+"""The marker segments of a JPEG file (ITU-T T.81, annex B), read without touching the compressed data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from streetveil.domain.geometry import Orientation, Size
+from streetveil.errors import UndecodableImageError, UnsupportedPixelFormatError
+from streetveil.imaging import tiff
+from streetveil.imaging.reader import Reader
+
+SOI, EOI, SOS, DQT, DHT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
+APP0, APP1, APP2, APP14, APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
+EXIF_SIGNATURE = b"Exif\x00\x00"
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
+_MAX_SEGMENTS = 20_000  # extended XMP and ICC come in pieces of 64 KiB; a gigabyte of them is no photo
+_MAX_SCANS = 128  # each scan is a pass over all coefficients; usual progressive files have about ten
+_NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed 0xFF nor a restart
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One marker and its parameters.
+
+    Attributes:
+        start: where its 0xFF stands.
+        end: first byte behind its parameters; for SOS the compressed data begin there.
+        payload: the parameters, without the marker and the two length bytes.
+    """
+
+    marker: int
+    start: int
+    end: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the frame header (SOF) says.
+
+    Attributes:
+        sampling: horizontal and vertical factor of each component.
+    """
+
+    size: Size
+    progressive: bool
+    ids: tuple[int, ...]
+    sampling: tuple[tuple[int, int], ...]
+
+    @property
+    def components(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A whole file taken apart.
+
+    Attributes:
+        segments: all before the first scan.
+        frame: the frame header.
+        scans: the file from the first SOS on, up to and with EOI.
+        end: first byte behind EOI; what follows is no part of the picture.
+    """
+
+    segments: tuple[Segment, ...]
+    frame: Frame
+    scans: slice
+    end: int
+
+
+def header_segments(reader: Reader) -> Iterator[Segment]:
+    """The segments in order, up to and including the first SOS.
+
+    Raises:
+        MoreBytesNeeded, UndecodableImageError: as `Reader`, and where something else than a marker stands.
+    """
+    position = 2
+    for _ in range(_MAX_SEGMENTS):
+        segment = _segment(reader, position)
+        yield segment
+        if segment.marker == SOS:
+            return
+        position = segment.end
+    raise UndecodableImageError("The JPEG has too many segments.")
+
+
+def read_frame(segment: Segment) -> Frame | None:
+    """The frame header in `segment`; None where it is of another kind.
+
+    Raises:
+        UnsupportedPixelFormatError: lossless, hierarchical or arithmetic coding, 12 bits, 2 or more than 4 components.
+        UndecodableImageError: lengths or sizes make no sense.
+    """
+    if segment.marker not in _FRAMES:
+        return None
+    if segment.marker not in {_BASELINE, _EXTENDED, _PROGRESSIVE}:
+        raise UnsupportedPixelFormatError("The JPEG is of a rare kind (lossless, hierarchical or arithmetic coding).")
+    payload = segment.payload
+    if len(payload) < 6 or len(payload) != 6 + 3 * payload[5]:
+        raise UndecodableImageError("The JPEG's frame header has a wrong length.")
+    if payload[0] != 8:
+        raise UnsupportedPixelFormatError(f"The JPEG has {payload[0]} bits per sample, not 8.")
+    if payload[5] not in {1, 3, 4}:
+        raise UnsupportedPixelFormatError(f"The JPEG has {payload[5]} components, not 1, 3 or 4.")
+    size = Size(int.from_bytes(payload[3:5]), int.from_bytes(payload[1:3]))
+    if not size.pixels:
+        raise UndecodableImageError("The JPEG says that it has no pixels.")
+    factors = payload[7::3]
+    sampling = tuple((factor >> 4, factor & 15) for factor in factors)
+    return Frame(size, segment.marker == _PROGRESSIVE, tuple(payload[6::3]), sampling)
+
+
+def orientation_of(segment: Segment) -> Orientation | None:
+    """The EXIF orientation in `segment`; None where it holds no EXIF. Broken EXIF counts as upright."""
+    if segment.marker != APP1 or not segment.payload.startswith(EXIF_SIGNATURE):
+        return None
+    return tiff.exif_orientation(segment.payload[len(EXIF_SIGNATURE) :])
+
+
+def take_apart(data: bytes) -> Layout:
+    """Finds where header, scans and picture end in a whole file.
+
+    Raises:
+        UndecodableImageError: no EOI, a component without a scan, too many scans, segments out of bounds.
+        UnsupportedPixelFormatError: as `read_frame`.
+    """
+    reader = Reader(data, complete=True)
+    segments = list(header_segments(reader))
+    frames = [frame for segment in segments if (frame := read_frame(segment))]
+    if len(frames) != 1:
+        raise UndecodableImageError("The JPEG has no frame header, or several.")
+    first_scan = segment = segments.pop()
+    seen: set[int] = set()
+    for _ in range(_MAX_SCANS):
+        if segment.payload:
+            seen.update(segment.payload[1 : 1 + 2 * segment.payload[0] : 2])
+        segment = _behind_scan(reader, segment.end)
+        if segment.marker == EOI:
+            # A file cut between two scans ends properly, but what was not sent would be shown as grey.
+            if not seen.issuperset(frames[0].ids):
+                raise UndecodableImageError("The JPEG ends before all of its colour components.")
+            return Layout(tuple(segments), frames[0], slice(first_scan.start, segment.end), segment.end)
+    raise UndecodableImageError("The JPEG has too many scans.")
+
+
+def _behind_scan(reader: Reader, position: int) -> Segment:
+    """The SOS or EOI that ends the compressed data at `position`, past tables between scans."""
+    for _ in range(_MAX_SEGMENTS):
+        found = _NEXT_MARKER.search(reader.data, position)
+        if found is None:
+            raise UndecodableImageError("The JPEG is truncated: it has no end marker.")
+        segment = _segment(reader, found.start())
+        if segment.marker in {SOS, EOI}:
+            return segment
+        position = segment.end
+    raise UndecodableImageError("The JPEG has too many segments.")
+
+
+def _segment(reader: Reader, position: int) -> Segment:
+    start = position
+    if reader.take(position, 1) != b"\xff":
+        raise UndecodableImageError(f"The JPEG has no marker where one must be, at byte {position}.")
+    while reader.take(position, 1) == b"\xff":  # any number of fill bytes may precede a marker
+        position += 1
+        if position - start > 4096:
+            raise UndecodableImageError("The JPEG has too many fill bytes.")
+    marker = reader.data[position]
+    position += 1
+    if marker == EOI:
+        return Segment(marker, start, position, b"")
+    if marker in {0x00, 0x01, SOI} or 0xD0 <= marker <= 0xD7:
+        raise UndecodableImageError(f"The JPEG has an unexpected marker 0x{marker:02x} at byte {start}.")
+    (length,) = reader.unpack(">H", position)
+    if length < 2:
+        raise UndecodableImageError(f"The JPEG has a segment of impossible length at byte {start}.")
+    return Segment(marker, start, position + length, reader.take(position + 2, length - 2))

@@ -1,0 +1,86 @@
+"""JPEG pixels through libjpeg-turbo, in full or scaled down while decoding.
+
+Decoding is strict: libjpeg itself only warns when data end early or do not decode, and fills the rest with
+grey. Such a file is refused, because what is missing for us may be there for another reader.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+
+from streetveil.domain.geometry import Size
+from streetveil.errors import UndecodableImageError
+from streetveil.imaging import jpeg
+
+_EIGHTHS = 8
+# A few bytes between the last pixel and the end marker come from padding by cameras. libjpeg reports the first
+# thing it stumbles over, and this can only come after the last pixel: so nothing is missing.
+_PADDING = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
+_MOST_PADDING = 64
+
+
+def scaled_size(full: Size, at_least: Size) -> Size:
+    """The smallest size in eighths of `full` (rounded up, as libjpeg does) that is at least `at_least`."""
+    for eighths in range(1, _EIGHTHS):
+        size = Size(-(-full.width * eighths // _EIGHTHS), -(-full.height * eighths // _EIGHTHS))
+        if size.width >= at_least.width and size.height >= at_least.height:
+            return size
+    return full
+
+
+def decode_rgb(data: bytes, full: Size, target: Size) -> npt.NDArray[np.uint8]:
+    """Stored pixels at the scale whose size is `target`: uint8 (height, width, 3), RGB, not turned.
+
+    The accurate DCT and the smooth upsampling are used: the fast ones were not measurably faster here (AVX2),
+    and all decoders a user may have agree with the accurate ones.
+
+    Args:
+        data: the whole file.
+        full: what the header promised; the decoder must see the same, or nothing is allocated.
+        target: as `scaled_size` returns it.
+
+    Raises:
+        UndecodableImageError: data end early, do not decode, or are not what the header promised.
+    """
+    components = jpeg.take_apart(data).frame.components
+    height, width = _checked_header(data)
+    if (width, height) != full:
+        raise UndecodableImageError("The JPEG is not of the size that its header promises.")
+    pixels = _decode(data, "CMYK" if components == 4 else "RGB", target)
+    if pixels.shape[:2] != (target.height, target.width):
+        raise UndecodableImageError("The JPEG was not decoded at the size that was asked for.")
+    return cmyk_to_rgb(pixels) if components == 4 else pixels
+
+
+def cmyk_to_rgb(inverted: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """RGB of CMYK samples as JPEG files hold them: 255 is no ink (Adobe's way, which all viewers assume)."""
+    light = inverted.astype(np.uint16)
+    return ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8)
+
+
+def _checked_header(data: bytes) -> tuple[int, int]:
+    try:
+        height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+    except ValueError as error:
+        raise UndecodableImageError(f"The JPEG cannot be decoded: {error}.") from error
+    return int(height), int(width)
+
+
+def _decode(data: bytes, colours: str, target: Size) -> npt.NDArray[np.uint8]:
+    def attempt(*, strict: bool) -> npt.NDArray[np.uint8]:
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
+            data, colours, min_width=target.width, min_height=target.height, strict=strict
+        )
+        return pixels
+
+    try:
+        return attempt(strict=True)
+    except ValueError as error:
+        padding = _PADDING.fullmatch(str(error))
+        if padding and int(padding[1]) <= _MOST_PADDING:
+            return attempt(strict=False)
+        raise UndecodableImageError(f"The JPEG cannot be decoded: {error}.") from error
