@@ -35,6 +35,13 @@ class MalformedRequestError(StreetveilError):
     code = "malformed_request"
 
 
+class StalledRequestError(StreetveilError):
+    """The client stopped sending in the middle of its request (HTTP 408)."""
+
+    code = "request_stalled"
+    retryable = True
+
+
 class NotFoundError(StreetveilError):
     """What was asked for does not exist, or no longer (HTTP 404)."""
 
@@ -108,6 +115,18 @@ class EmptyFileError(MalformedRequestError):
     """A file of no bytes at all."""
 
     code = "empty_file"
+
+
+class InvalidFilenameError(MalformedRequestError):
+    """A file name that is too long, climbs out of its folder or contains control characters."""
+
+    code = "invalid_filename"
+
+
+class InvalidParameterError(UnprocessableError):
+    """A query parameter or header has a value outside what is allowed: an unknown status, a limit of 0."""
+
+    code = "invalid_parameter"
 
 
 class InvalidOptionError(UnprocessableError):
@@ -204,6 +223,12 @@ class QueueUnavailableError(UnavailableError):
     """The queue cannot be reached or refuses us."""
 
     code = "queue_unavailable"
+
+
+class WorkerLostError(UnavailableError):
+    """The worker stopped, without a word, while it worked on the job."""
+
+    code = "worker_lost"
 
 
 class SchemaMismatchError(ConfigurationError):

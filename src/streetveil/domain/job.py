@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
 from streetveil.domain.options import JobOptions
+
+Clock = Callable[[], datetime]
+"""Tells the time, aware and in UTC; handed to whatever needs it, so that tests can turn it."""
+
+MAX_FILENAME_LENGTH = 255
 
 
 class JobStatus(StrEnum):
@@ -38,7 +44,7 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
 
 @dataclass(frozen=True, slots=True)
 class JobFailure:
-    """Why a job failed: the error's stable code and its sentence."""
+    """Why a job failed, or why its last attempt did: the error's stable code and its sentence."""
 
     code: str
     detail: str
@@ -61,7 +67,17 @@ class JobResult:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row of `processed_images`, as the use cases see it. Times are aware and in UTC."""
+    """One row of `processed_images`, as the use cases see it. Times are aware and in UTC.
+
+    Attributes:
+        width, height: pixels as a viewer shows the picture.
+        submitted_at: when it was last asked for: uploaded, or retried by a person.
+        due_at: while submitted, when it may be worked on; while processing, when the worker is taken
+            for lost; while erased, set until its objects are gone too; None in the other states.
+        attempts: how often a worker has begun on it since `submitted_at`.
+        claims: how often a worker has begun on it at all. Never goes back: what a worker does later is
+            valid only while this is still the number of its own claim.
+    """
 
     id: str
     status: JobStatus
@@ -73,9 +89,14 @@ class Job:
     options: JobOptions
     created_at: datetime
     updated_at: datetime
+    submitted_at: datetime
+    width: int = 0
+    height: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    due_at: datetime | None = None
     attempts: int = 0
+    claims: int = 0
     worker_id: str | None = None
     batch_id: str | None = None
     idempotency_key: str | None = None
@@ -83,10 +104,43 @@ class Job:
     failure: JobFailure | None = None
 
 
-def new_id() -> str:
-    """A UUIDv7 (RFC 9562): sorts by creation time, so keyset pagination needs no second column."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | (0x7 << 76) | (0b10 << 62)
+def utc_now() -> datetime:
+    """The present, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id(at: datetime | None = None) -> str:
+    """A UUIDv7 (RFC 9562) of the moment `at`, by default now.
+
+    It sorts by creation time, so keyset pagination needs no second column.
+    """
     random_bits = int.from_bytes(os.urandom(10))
-    value |= (random_bits >> 62 & 0xFFF) << 64 | random_bits & ((1 << 62) - 1)
+    return _uuid7(at or utc_now(), random_bits >> 62 & 0xFFF, random_bits & ((1 << 62) - 1))
+
+
+def first_id(at: datetime) -> str:
+    """The smallest id that `new_id` can give in the millisecond of `at`: turns times into ranges of ids."""
+    return _uuid7(at, 0, 0)
+
+
+def _uuid7(at: datetime, high: int, low: int) -> str:
+    milliseconds = max(0, (at - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1))
+    value = (milliseconds & ((1 << 48) - 1)) << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low
     return str(UUID(int=value))
+
+
+def display_name(name: str) -> str:
+    """A file name as a client sent it, made harmless: the last part of a path, 255 characters at most.
+
+    Control, formatting and unassigned characters are dropped (they can fake what a name looks like);
+    a name that is too long loses its middle part, not its extension. Names nothing in storage.
+    """
+    last = name[-100_000:].replace("\\", "/").rstrip("/").rpartition("/")[2]
+    clean = "".join(char for char in last if not unicodedata.category(char).startswith("C")).strip()
+    if not clean.strip("."):
+        return "unnamed"
+    if len(clean) > MAX_FILENAME_LENGTH:
+        suffix = PurePosixPath(clean).suffix
+        suffix = suffix if len(suffix) <= 16 else ""
+        clean = clean[: MAX_FILENAME_LENGTH - len(suffix)] + suffix
+    return clean

@@ -47,6 +47,10 @@ class ObjectStore(Protocol):
         """All objects whose keys start with the folder `prefix`."""
         ...
 
+    def discard_unfinished(self, older_than: datetime) -> int:
+        """Removes what interrupted puts left behind before that moment, where the store keeps such; how many."""
+        ...
+
     def url(self, key: str) -> str:
         """A name for the object that people and other programs understand: `s3://bucket/key`, `file:///...`."""
         ...

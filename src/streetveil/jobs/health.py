@@ -1,0 +1,34 @@
+"""Whether what the service needs works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streetveil.database.base import Database
+from streetveil.domain.reports import DependencyState
+from streetveil.errors import StreetveilError
+from streetveil.queue.base import JobQueue
+from streetveil.storage.base import ObjectStore
+
+
+class Health:
+    """Asks each dependency."""
+
+    def __init__(self, *, database: Database, storage: ObjectStore, queue: JobQueue) -> None:
+        self._checks: dict[str, Callable[[], None]] = {
+            "database": database.check,
+            "storage": storage.check,
+            "queue": queue.check,
+        }
+
+    def dependencies(self) -> dict[str, DependencyState]:
+        """The state of `database`, `storage` and `queue`; never raises a StreetveilError."""
+        return {name: _state(check) for name, check in self._checks.items()}
+
+
+def _state(check: Callable[[], None]) -> DependencyState:
+    try:
+        check()
+    except StreetveilError as error:
+        return DependencyState(ok=False, detail=error.detail)
+    return DependencyState(ok=True)

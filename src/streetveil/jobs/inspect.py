@@ -1,0 +1,148 @@
+"""Questions about jobs: one, a batch, a page, the figures over all; and the images themselves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Literal
+
+from streetveil.database.base import Database
+from streetveil.domain.job import Clock, Job, JobStatus, utc_now
+from streetveil.domain.reports import (
+    MAX_BATCH_JOBS,
+    Batch,
+    JobFilter,
+    JobPage,
+    QueueStatus,
+    Stats,
+    StoredImage,
+    Throughput,
+)
+from streetveil.errors import BatchNotFoundError, JobNotFoundError, ResultNotReadyError
+from streetveil.queue.base import JobQueue
+from streetveil.storage.base import ObjectStore
+
+Variant = Literal["processed", "original"]
+
+_MINUTE = timedelta(minutes=1)
+_HOUR = timedelta(hours=1)
+_RECENT_JOBS = 10_000
+
+
+class Inspect:
+    """Answers questions; changes nothing. An erased job counts as one that never was."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        storage: ObjectStore,
+        queue: JobQueue,
+        max_queue_size: int,
+        presigned_for_s: int = 300,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._queue = queue
+        self._max_queue_size = max_queue_size
+        self._presigned_for_s = presigned_for_s
+        self._clock = clock
+
+    def job(self, job_id: str) -> Job:
+        """The job of that id.
+
+        Raises:
+            JobNotFoundError: there is none, or no longer.
+        """
+        with self._database.snapshot() as snapshot:
+            job = snapshot.jobs.get(job_id)
+        if job is None or job.status is JobStatus.ERASED:
+            raise JobNotFoundError(f"There is no job {job_id[:40]}.")
+        return job
+
+    def batch(self, batch_id: str) -> Batch:
+        """The batch of that id, with its first `MAX_BATCH_JOBS` jobs.
+
+        Raises:
+            BatchNotFoundError: there is none.
+        """
+        with self._database.snapshot() as snapshot:
+            row = snapshot.batches.get(batch_id)
+            if row is None:
+                raise BatchNotFoundError(f"There is no batch {batch_id[:40]}.")
+            counts = snapshot.jobs.counts(batch_id=batch_id)
+            jobs = snapshot.jobs.of_batch(batch_id, MAX_BATCH_JOBS)
+        return Batch(row.id, row.created_at, counts, tuple(jobs))
+
+    def page(self, wanted: JobFilter, after: str | None = None, limit: int = 50) -> JobPage:
+        """At most `limit` jobs, newest first; `after` is the `next` of the page before."""
+        with self._database.snapshot() as snapshot:
+            jobs = snapshot.jobs.page(wanted, after=after, limit=limit + 1)
+        shown = tuple(jobs[:limit])
+        return JobPage(shown, shown[-1].id if len(jobs) > limit else None)
+
+    def stats(self) -> Stats:
+        """How the service does."""
+        now = self._clock()
+        with self._database.snapshot() as snapshot:
+            counts = snapshot.jobs.counts()
+            last_minute = snapshot.jobs.completed_since(now - _MINUTE)
+            last_hour = snapshot.jobs.completed_since(now - _HOUR)
+            recent = snapshot.jobs.recent(now - _HOUR, _RECENT_JOBS)
+            failures = snapshot.jobs.failures()
+        completed, failed = counts[JobStatus.COMPLETED], counts[JobStatus.FAILED]
+        return Stats(
+            timestamp=now,
+            by_status=counts,
+            success_rate=completed / (completed + failed) if completed + failed else None,
+            throughput=Throughput(last_minute / _MINUTE.total_seconds(), last_hour / _HOUR.total_seconds()),
+            recent=recent,
+            failures=failures,
+            queue_depth=self._queue.depth(),
+        )
+
+    def queue_status(self) -> QueueStatus:
+        """How full the queue is."""
+        now = self._clock()
+        with self._database.snapshot() as snapshot:
+            oldest = snapshot.jobs.oldest_submission()
+        age = None if oldest is None else max(0.0, (now - oldest).total_seconds())
+        return QueueStatus(self._queue.depth(), self._max_queue_size, age, now)
+
+    def image(self, job_id: str, variant: Variant) -> StoredImage:
+        """The bytes of a job's result or original.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+            ResultNotReadyError: the result is asked for, and there is none (yet).
+            ObjectMissingError: the object is gone from storage.
+        """
+        job = self.job(job_id)
+        name = job.filename
+        if variant == "processed":
+            path = PurePosixPath(name)
+            name = f"{path.stem}-redacted{path.suffix}"
+        return StoredImage(self._storage.stream(_key(job, variant)), job.media_type, name)
+
+    def urls(self, job: Job) -> tuple[str, str | None]:
+        """Names of the original and, once there is one, of the result: `s3://...` or `file:///...`."""
+        original = self._storage.url(job.original_key)
+        return original, self._storage.url(job.result.processed_key) if job.result else None
+
+    def presigned(self, job_id: str, variant: Variant) -> str | None:
+        """A link from which the image can be downloaded for a while; None where storage gives none.
+
+        Raises:
+            JobNotFoundError, ResultNotReadyError: as for `image`.
+        """
+        return self._storage.presigned_url(_key(self.job(job_id), variant), self._presigned_for_s)
+
+
+def _key(job: Job, variant: Variant) -> str:
+    if variant == "original":
+        return job.original_key
+    if job.result is None:
+        why = "failed" if job.status is JobStatus.FAILED else "is not completed yet"
+        raise ResultNotReadyError(f"Job {job.id} {why}, so there is no processed image.")
+    return job.result.processed_key

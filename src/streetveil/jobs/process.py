@@ -1,0 +1,178 @@
+"""The path of one photo through a worker: claim, fetch, anonymise, store, complete.
+
+Every step is safe to run twice, and the worker may die between any two of them:
+
+    claim       only one worker gets it, and its number makes all later steps its own
+    store       under names of that claim alone (storage/keys.py)
+    complete    happens only while the claim is the job's latest; otherwise what was stored is removed
+
+What a dead worker leaves behind is found by `maintain.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from streetveil.database.base import Database
+from streetveil.domain.job import Clock, Job, JobFailure, JobResult, utc_now
+from streetveil.domain.options import JobOptions
+from streetveil.errors import StreetveilError, UnavailableError
+from streetveil.jobs.anonymise import Anonymised
+from streetveil.jobs.backoff import Backoff
+from streetveil.queue.base import JobQueue
+from streetveil.storage.base import ObjectStore
+from streetveil.storage.keys import extension_of, metadata_key, processed_key
+
+_log = structlog.get_logger(__name__)
+
+Anonymise = Callable[[bytes, JobOptions], Anonymised]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptPolicy:
+    """How often and when a job is tried.
+
+    Attributes:
+        most: attempts after which a job that could be tried again is given up.
+        lease: how long a worker may take over one photo before it is thought lost.
+    """
+
+    most: int = 5
+    lease: timedelta = timedelta(minutes=10)
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+class Process:
+    """Works on one job: the handler of the queue."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        storage: ObjectStore,
+        queue: JobQueue,
+        anonymise: Anonymise,
+        worker_id: str,
+        attempts: AttemptPolicy | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._queue = queue
+        self._anonymise = anonymise
+        self._worker_id = worker_id
+        self._attempts = attempts or AttemptPolicy()
+        self._clock = clock
+
+    def __call__(self, job_id: str) -> None:
+        """Works on the job; where it is not to be had (done, erased, at another worker) nothing happens.
+
+        Raises:
+            DatabaseUnavailableError: how it ended could not be recorded; `jobs/maintain` makes up for it.
+        """
+        with structlog.contextvars.bound_contextvars(job_id=job_id):
+            try:
+                claimed = self._claim(job_id)
+            except UnavailableError as error:
+                delay_s = self._attempts.backoff.delay_s(1)
+                _log.warning("claim_postponed", code=error.code, detail=error.detail, delay_s=delay_s)
+                self._queue.put(job_id, delay_s=delay_s)
+                return
+            if claimed is None:
+                _log.info("job_not_claimable")
+                return
+            self._work(claimed)
+
+    def _claim(self, job_id: str) -> Job | None:
+        with self._database.transaction() as transaction:
+            return transaction.jobs.claim(
+                job_id, worker_id=self._worker_id, now=self._clock(), lease=self._attempts.lease
+            )
+
+    def _work(self, claimed: Job) -> None:
+        try:
+            result = self._produce(claimed)
+            completed = self._complete(claimed, result)
+        except StreetveilError as error:
+            if error.retryable:
+                self._postpone_or_fail(claimed, JobFailure(error.code, error.detail))
+            else:
+                self._fail(claimed, JobFailure(error.code, error.detail))
+        except Exception:  # noqa: BLE001 - logged with its traceback and recorded, not passed over
+            # A defect of ours, or memory that ran out: perhaps of the moment, so it gets its attempts too.
+            _log.exception("job_crashed", attempt=claimed.attempts)
+            failure = JobFailure(StreetveilError.code, "An unexpected error; the service's log has its traceback.")
+            self._postpone_or_fail(claimed, failure)
+        else:
+            if completed:
+                _log.info("job_completed", attempt=claimed.attempts, processing_time=result.processing_time)
+            else:
+                self._discard(claimed)
+
+    def _produce(self, claimed: Job) -> JobResult:
+        """Makes and stores the two objects of a result."""
+        extension = extension_of(claimed.original_key)
+        processed = processed_key(claimed.id, claimed.claims, extension)
+        metadata = metadata_key(claimed.id, claimed.claims)
+        anonymised = self._anonymise(self._storage.get(claimed.original_key), claimed.options)
+        self._storage.put(processed, anonymised.file.data, content_type=claimed.media_type)
+        document = {
+            "job_id": claimed.id,
+            "options": claimed.options.as_dict(),
+            "blur_metadata": anonymised.blur_metadata,
+            "detection_metadata": anonymised.detection_metadata,
+        }
+        self._storage.put(metadata, json.dumps(document).encode(), content_type="application/json")
+        started = claimed.started_at or claimed.updated_at
+        return JobResult(
+            processed_key=processed,
+            metadata_key=metadata,
+            processing_time=max(0.0, (self._clock() - started).total_seconds()),
+            blur_metadata=anonymised.blur_metadata,
+            detection_metadata=anonymised.detection_metadata,
+        )
+
+    def _complete(self, claimed: Job, result: JobResult) -> bool:
+        with self._database.transaction() as transaction:
+            return transaction.jobs.complete(claimed, result, now=self._clock())
+
+    def _postpone_or_fail(self, claimed: Job, failure: JobFailure) -> None:
+        if claimed.attempts >= self._attempts.most:
+            self._fail(claimed, failure)
+            return
+        delay_s = self._attempts.backoff.delay_s(claimed.attempts)
+        now = self._clock()
+        with self._database.transaction() as transaction:
+            postponed = transaction.jobs.postpone(claimed, failure, now=now, due_at=now + timedelta(seconds=delay_s))
+            if postponed:
+                transaction.after_commit(partial(self._queue.put, claimed.id, delay_s=delay_s))
+        _log.warning("job_postponed", code=failure.code, attempt=claimed.attempts, delay_s=delay_s)
+        self._discard(claimed)
+
+    def _fail(self, claimed: Job, failure: JobFailure) -> None:
+        with self._database.transaction() as transaction:
+            transaction.jobs.fail(claimed, failure, now=self._clock())
+        _log.warning("job_failed", code=failure.code, attempt=claimed.attempts)
+        self._discard(claimed)
+
+    def _discard(self, claimed: Job) -> None:
+        """Removes what this claim stored, unless the row names it after all.
+
+        It does where a commit was reported as failed and had happened. Where storage or database cannot be
+        asked now, the objects stay until `jobs/maintain` finds them.
+        """
+        processed = processed_key(claimed.id, claimed.claims, extension_of(claimed.original_key))
+        try:
+            with self._database.snapshot() as snapshot:
+                job = snapshot.jobs.get(claimed.id)
+            if job and job.result and job.result.processed_key == processed:
+                return
+            self._storage.delete([processed, metadata_key(claimed.id, claimed.claims)])
+        except StreetveilError as error:
+            _log.warning("result_left_behind", code=error.code)

@@ -1,0 +1,42 @@
+"""A person asks for a failed job to be tried again."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import structlog
+
+from streetveil.database.base import Database
+from streetveil.domain.job import Clock, Job, JobStatus, utc_now
+from streetveil.errors import IllegalTransitionError, JobNotFoundError
+from streetveil.queue.base import JobQueue
+
+_log = structlog.get_logger(__name__)
+
+
+class Retry:
+    """Queues failed jobs again, with as many attempts as a new one has."""
+
+    def __init__(self, *, database: Database, queue: JobQueue, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._queue = queue
+        self._clock = clock
+
+    def __call__(self, job_id: str) -> Job:
+        """The job, submitted again.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+            IllegalTransitionError: it has not failed.
+        """
+        with self._database.transaction() as transaction:
+            moved = transaction.jobs.resubmit(job_id, now=self._clock())
+            job = transaction.jobs.get(job_id)
+            if moved:
+                transaction.after_commit(partial(self._queue.put, job_id))
+        if job is None or job.status is JobStatus.ERASED:
+            raise JobNotFoundError(f"There is no job {job_id[:40]}.")
+        if not moved:
+            raise IllegalTransitionError(f"Job {job_id} is {job.status}; only a failed job can be retried.")
+        _log.info("job_resubmitted", job_id=job_id)
+        return job
