@@ -47,11 +47,8 @@ def convert_centernet(members: tuple[Path, ...]) -> onnx.ModelProto:
     constants.update({name: _only_vehicles(constants[name]) for name in _CLASS_WEIGHTS})
     return assemble(
         "centernet",
-        nodes,
-        [
-            _only_vehicles(tensor) if name in _CLASS_WEIGHTS else tensor
-            for name, tensor in translator.initializers.items()
-        ],
+        translator.nodes,
+        constants.values(),
         {"keypoints": (len(_COCO_CLASSES), 4), "wh": (4, 4)},
         opset=OPSET,
         metadata={"source": "MobileNetV3-CenterNet", "licence": "MIT"},

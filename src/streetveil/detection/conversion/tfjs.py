@@ -112,12 +112,12 @@ class GraphTranslator:
 
     # --- what the handlers use ---------------------------------------------------------------------
 
-    def add(
-        self, op: str, node: Node, inputs: Sequence[str], stride: float | None = None, **attributes: object
-    ) -> None:
-        """Append one ONNX node whose value has the TensorFlow node's name."""
-        self.nodes.append(helper.make_node(op, list(inputs), [node["name"]], name=node["name"], **attributes))
-        self._strides[node["name"]] = self._strides[inputs[0]] if stride is None else stride
+    def add(self, op: str, name: str, inputs: Sequence[str], stride: float | None = None, **attributes: Any) -> None:
+        """Append one ONNX node that makes the named value, of the first input's stride where none is given."""
+        node = helper.make_node(op, list(inputs), [name], name=name)
+        node.attribute.extend(helper.make_attribute(key, value) for key, value in attributes.items())
+        self.nodes.append(node)
+        self._strides[name] = self._strides[inputs[0]] if stride is None else stride
 
     def constant(self, name: str, values: Array) -> str:
         if name not in self.initializers:
