@@ -112,7 +112,7 @@ class GraphTranslator:
 
     # --- what the handlers use ---------------------------------------------------------------------
 
-    def add(self, op: str, name: str, inputs: Sequence[str], stride: float | None = None, **attributes: Any) -> None:
+    def add(self, op: str, name: str, inputs: Sequence[str], stride: float | None = None, **attributes: object) -> None:
         """Append one ONNX node that makes the named value, of the first input's stride where none is given."""
         node = helper.make_node(op, list(inputs), [name], name=name)
         node.attribute.extend(helper.make_attribute(key, value) for key, value in attributes.items())
@@ -178,7 +178,7 @@ class GraphTranslator:
             self.add("Relu", node["name"], [target])
 
     def elementwise(self, node: Node) -> None:
-        op = {"AddV2": "Add"}.get(node["op"], node["op"])
+        op = str(node["op"]).removesuffix("V2")
         stride = min(self._strides[name] for name in node["input"] if name in self._strides)
         self.add(op, node["name"], [self.operand(name) for name in node["input"]], stride)
 
