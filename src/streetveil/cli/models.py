@@ -13,8 +13,9 @@ from rich.table import Table
 
 from streetveil.cli.pull_display import PullDisplay
 from streetveil.detection.models import CATALOGUE, Card, ModelCard
-from streetveil.detection.weights import ModelCache, default_root
+from streetveil.detection.weights import ModelCache
 from streetveil.errors import ModelError
+from streetveil.settings import load_settings
 
 _NAMES = ", ".join(card.name for card in CATALOGUE)
 _PIPED_COLUMNS = 220  # a table that goes into a file is not folded to a guessed width
@@ -22,18 +23,13 @@ _PIPED_COLUMNS = 220  # a table that goes into a file is not folded to a guessed
 Names = Annotated[list[str] | None, typer.Argument(help=f"Some of {_NAMES}; all of them if none is named.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 CacheFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--cache", envvar="STREETVEIL_CACHE", help="Folder of the model cache, by default ~/.cache/streetveil."
-    ),
+    Path | None, typer.Option("--cache", help="Folder of the model cache; the setting STREETVEIL_CACHE if not given.")
 ]
 
 
-def make_app() -> typer.Typer:
+def build_app() -> typer.Typer:
     """The `models` commands, to be added to the program's."""
-    app = typer.Typer(
-        help="List, fetch and check the default models and sample photos.", no_args_is_help=True, add_completion=False
-    )
+    app = typer.Typer(help="List, fetch and check the default models and sample photos.", no_args_is_help=True)
     app.callback()(_open_cache)
     app.command("list")(list_models)
     app.command("pull")(pull_models)
@@ -42,7 +38,7 @@ def make_app() -> typer.Typer:
 
 
 def _open_cache(context: typer.Context, cache: CacheFolder = None) -> None:
-    context.obj = ModelCache(cache.expanduser() if cache else default_root())
+    context.obj = ModelCache(load_settings({"streetveil_cache": cache}).settings.streetveil_cache)
 
 
 def list_models(
