@@ -1,0 +1,106 @@
+"""Objects in whatever obstore reaches: the one adapter for S3 and local folders."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+from uuid import uuid4
+
+import structlog
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore as Store
+
+from streetveil.errors import ObjectMissingError, StorageUnavailableError
+from streetveil.storage.base import StoredObject
+
+_log = structlog.get_logger(__name__)
+
+_PIECE_BYTES = 1 << 20
+_LISTED_AT_A_TIME = 500
+_CHECK_FOLDER = "check"
+
+
+class ObstoreStore:
+    """An `ObjectStore` over an obstore store, which makes every put atomic.
+
+    The store is given: whoever builds it knows about buckets, keys and encryption.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def put(self, key: str, content: bytes | BinaryIO, *, content_type: str) -> None:
+        with reported("store", key):
+            self._store.put(key, content, attributes={"Content-Type": content_type})
+
+    def get(self, key: str) -> bytes:
+        with reported("read", key):
+            return self._store.get(key).bytes().to_bytes()
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        with reported("read", key):
+            pieces = iter(self._store.get(key).stream(min_chunk_size=_PIECE_BYTES))
+        return _pieces(key, pieces)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            try:
+                with reported("remove", key):
+                    self._store.delete(key)
+            except ObjectMissingError:
+                continue
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        with reported("list", prefix):
+            for chunk in self._store.list(prefix, chunk_size=_LISTED_AT_A_TIME):
+                for item in chunk:
+                    yield StoredObject(item["path"], item["size"], item["last_modified"])
+
+    def discard_unfinished(self, older_than: dt.datetime) -> int:
+        left = [item.key for item in self.list(_CHECK_FOLDER) if item.modified <= older_than]
+        self.delete(left)
+        return len(left)
+
+    def url(self, key: str) -> str:
+        raise NotImplementedError  # only who built the store knows what people call its objects
+
+    def presigned_url(self, key: str, expires_s: int) -> str | None:
+        raise NotImplementedError
+
+    def check(self) -> None:
+        key = f"{_CHECK_FOLDER}/{uuid4()}"
+        content = key.encode()
+        self.put(key, content, content_type="text/plain")
+        try:
+            found = self.get(key)
+        except ObjectMissingError:
+            found = b""
+        self.delete([key])
+        if found != content:
+            raise StorageUnavailableError("Storage does not give back what was put into it.")
+
+    def close(self) -> None:
+        """Nothing is held: connections belong to the store, which closes them when it is dropped."""
+
+
+def _pieces(key: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    with reported("read", key):
+        for piece in pieces:
+            yield bytes(piece)
+
+
+@contextmanager
+def reported(deed: str, key: str) -> Iterator[None]:
+    """Turns what obstore raises into our errors.
+
+    The cause is logged, not told: it holds paths and addresses that are none of a client's business.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ObjectMissingError(f"There is no object {key} in storage.") from error
+    except (BaseError, OSError) as error:
+        _log.warning("storage_failed", deed=deed, key=key, cause=str(error).partition("\n")[0])
+        raise StorageUnavailableError(f"Storage could not {deed} an object.") from error
