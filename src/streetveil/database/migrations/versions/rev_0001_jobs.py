@@ -1,0 +1,108 @@
+"""The first tables: jobs and their batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.mysql import DATETIME
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_TABLE: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "mariadb_engine": "InnoDB",
+    "mariadb_charset": "utf8mb4",
+    "mariadb_collate": "utf8mb4_bin",
+}
+
+_INDEXES = (
+    ("status", "id"),
+    ("status", "due_at"),
+    ("status", "submitted_at"),
+    ("status", "finished_at"),
+    ("status", "error_code"),
+    ("batch_id", "status"),
+    ("batch_id", "id"),
+    ("is_vehicle_detected", "id"),
+    ("is_face_detected", "id"),
+    ("is_face_blurred", "id"),
+    ("is_plate_blurred", "id"),
+)
+
+
+def upgrade() -> None:
+    """Makes them."""
+    time = sa.DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
+    op.create_table(
+        "batches",
+        sa.Column("id", sa.String(36), nullable=False),
+        sa.Column("created_at", time, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_batches"),
+        **_TABLE,
+    )
+    op.create_table(
+        "processed_images",
+        sa.Column("id", sa.String(36), nullable=False),
+        sa.Column("batch_id", sa.String(36)),
+        sa.Column("idempotency_key", sa.String(200)),
+        sa.Column("request_fingerprint", sa.String(64)),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("claims", sa.Integer(), nullable=False),
+        sa.Column("worker_id", sa.String(128)),
+        sa.Column("created_at", time, nullable=False),
+        sa.Column("updated_at", time, nullable=False),
+        sa.Column("submitted_at", time, nullable=False),
+        sa.Column("started_at", time),
+        sa.Column("finished_at", time),
+        sa.Column("due_at", time),
+        sa.Column("error_code", sa.String(64)),
+        sa.Column("error_detail", sa.Text()),
+        sa.Column("filename", sa.String(255), nullable=False),
+        sa.Column("file_size", sa.BigInteger(), nullable=False),
+        sa.Column("width", sa.Integer(), nullable=False),
+        sa.Column("height", sa.Integer(), nullable=False),
+        sa.Column("media_type", sa.String(64), nullable=False),
+        sa.Column("content_sha256", sa.String(64), nullable=False),
+        sa.Column("options", sa.JSON(), nullable=False),
+        sa.Column("original_key", sa.String(160), nullable=False),
+        sa.Column("processed_key", sa.String(160)),
+        sa.Column("metadata_key", sa.String(160)),
+        sa.Column("processing_time", sa.Float()),
+        sa.Column("blur_metadata", sa.JSON()),
+        sa.Column("detection_metadata", sa.JSON()),
+        sa.Column("models", sa.JSON()),
+        sa.Column("is_vehicle_detected", sa.Boolean()),
+        sa.Column("is_face_detected", sa.Boolean()),
+        sa.Column("is_face_blurred", sa.Boolean()),
+        sa.Column("is_plate_blurred", sa.Boolean()),
+        sa.Column("faces", sa.Integer()),
+        sa.Column("plates", sa.Integer()),
+        sa.Column("vehicles", sa.Integer()),
+        sa.Column("face_confidence_sum", sa.Float()),
+        sa.Column("plate_confidence_sum", sa.Float()),
+        sa.Column("vehicle_confidence_sum", sa.Float()),
+        sa.PrimaryKeyConstraint("id", name="pk_processed_images"),
+        sa.UniqueConstraint("idempotency_key", name="uq_processed_images_idempotency_key"),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name="fk_processed_images_batch_id"),
+        **_TABLE,
+    )
+    for columns in _INDEXES:
+        op.create_index(_index(columns), "processed_images", list(columns))
+
+
+def downgrade() -> None:
+    """Drops them, with all they hold."""
+    op.drop_table("processed_images")
+    op.drop_table("batches")
+
+
+def _index(columns: tuple[str, ...]) -> str:
+    return "ix_processed_images_" + "_".join(columns)
