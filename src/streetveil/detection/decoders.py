@@ -122,7 +122,7 @@ def decode_yolo_dfl(outputs: Outputs, size: Size, thresholds: Floats) -> list[Ca
         step = size.height / logits.shape[2]
         for levels, side, logit in zip(found, sides, logits, strict=True):
             classes, rows, columns, reached = _above(logit, limits)
-            bins = side[:, rows, columns].reshape(4, -1, len(rows))
+            bins = side[:, rows, columns].reshape(4, side.shape[0] // 4, len(rows))
             weights = np.exp(bins - bins.max(axis=1, keepdims=True))
             steps = np.arange(bins.shape[1], dtype=np.float32)
             left, top, right, bottom = np.einsum("b,sbn->sn", steps, weights) / weights.sum(axis=1) * step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,11 +14,13 @@ from streetveil.detection.decoders import DECODERS, Candidates, Decoder, Floats
 from streetveil.detection.models import ModelCard
 from streetveil.detection.nms import suppress
 from streetveil.detection.preprocess import InputSpec, Placement, View, make_input, place
+from streetveil.detection.profiles import PLANS, Plan
 from streetveil.detection.session import Session
 from streetveil.domain.detections import Label
 from streetveil.domain.geometry import Size
+from streetveil.domain.options import Profile
 
-_SAME_OBJECT_IOU = 0.45
+SAME_OBJECT_IOU = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Traits:
         threshold: lowest score that counts where a query names none.
         gate_threshold: lowest score of a vehicle in which plates are looked for.
         margin: growth of a box on each side before redaction, as a fraction of its sides.
-        native_side: side of the square input it was trained on.
+        plans: the passes over a picture, by profile.
         batch: most pieces in one run; 1 where the model takes no more.
     """
 
@@ -41,7 +43,7 @@ class Traits:
     threshold: float
     gate_threshold: float
     margin: float
-    native_side: int = 640
+    plans: Mapping[Profile, Plan]
     batch: int = 8
 
     @classmethod
@@ -56,6 +58,7 @@ class Traits:
             threshold=card.default_threshold,
             gate_threshold=card.default_threshold if card.gate_threshold is None else card.gate_threshold,
             margin=card.margin,
+            plans=PLANS[card.task],
         )
 
 
@@ -108,8 +111,8 @@ class ModelDetector:
         floor = np.min([thresholds[index] for index in chunk], axis=0)
         results = []
         for index, candidates in zip(chunk, self._traits.decode(outputs, placement.size, floor), strict=True):
-            wanted = candidates.scores >= thresholds[index][candidates.classes]
-            unique = suppress(candidates.take(wanted), _SAME_OBJECT_IOU)
+            wanted = candidates.take(candidates.scores >= thresholds[index][candidates.classes])
+            unique = wanted.take(suppress(wanted, SAME_OBJECT_IOU))
             boxes = placement.to_picture(unique.boxes, views[index].area)
             results.append(Candidates(boxes, unique.scores, unique.classes))
         return results

@@ -11,17 +11,16 @@ _SAME_OBJECT = 0.6
 """A piece cut by a border belongs to another box when so much of its area lies inside that one."""
 
 
-def suppress(candidates: Candidates, iou: float) -> Candidates:
+def suppress(candidates: Candidates, iou: float) -> npt.NDArray[np.intp]:
     """Greedy non-maximum suppression, class by class: of boxes that overlap by `iou` or more the best stays.
 
-    The result has the best score first.
+    Returns:
+        Indices of those that stay, best score first.
     """
-    order = np.argsort(-candidates.scores, kind="stable")
-    candidates = candidates.take(order)
     boxes, classes = candidates.boxes, candidates.classes
     areas = _areas(boxes)
     keep: list[int] = []
-    rest = np.arange(len(candidates))
+    rest = np.argsort(-candidates.scores, kind="stable")
     while len(rest):
         best, rest = rest[0], rest[1:]
         keep.append(int(best))
@@ -29,21 +28,21 @@ def suppress(candidates: Candidates, iou: float) -> Candidates:
         union = areas[best] + areas[rest] - shared
         duplicate = (classes[rest] == classes[best]) & (shared >= iou * np.maximum(union, 1e-9))
         rest = rest[~duplicate]
-    return candidates.take(np.array(keep, np.intp))
+    return np.array(keep, np.intp)
 
 
-def join_cut(candidates: Candidates, cut: npt.NDArray[np.bool_]) -> Candidates:
+def join_cut(candidates: Candidates, cut: npt.NDArray[np.bool_]) -> tuple[Candidates, npt.NDArray[np.bool_]]:
     """Joins pieces of objects that a tile's border cut with the rest of the object.
 
     `cut` is (n, 4): whether a box's left, top, right and bottom side lies on a border inside the
     picture. A cut piece that lies mostly inside another box of its class is taken in by it. Two
     pieces that were cut from opposite sides and continue each other become one box around both.
-    Nothing that was covered before is uncovered: a box only ever grows to the union.
+    Nothing that was covered before is uncovered: a box only ever grows to the union. The flags of
+    what is left come back with it.
     """
     boxes = candidates.boxes.copy()
     scores = candidates.scores.copy()
     classes = candidates.classes
-    cut = cut.copy()
     alive = np.ones(len(boxes), np.bool_)
     pieces = np.flatnonzero(cut.any(axis=1))
     # the smallest piece first: it finds its place in a larger one before that one moves on itself
@@ -64,7 +63,7 @@ def join_cut(candidates: Candidates, cut: npt.NDArray[np.bool_]) -> Candidates:
         boxes[host, 2:] = np.maximum(boxes[host, 2:], boxes[piece, 2:])
         scores[host] = max(scores[host], scores[piece])
         alive[piece] = False
-    return Candidates(boxes, scores, classes).take(alive)
+    return Candidates(boxes, scores, classes).take(alive), cut[alive]
 
 
 def _continues(
