@@ -1,0 +1,54 @@
+"""The application: routes, middleware, and the lifespan that owns every resource."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from anyio.to_thread import run_sync
+from fastapi import FastAPI
+
+from streetveil.api.errors import install_error_handlers
+from streetveil.api.middleware import LingeringRefusal, RequestContext
+from streetveil.api.openapi import DESCRIPTION, TAGS, describe_with
+from streetveil.api.redactions import RedactionSlots
+from streetveil.api.routes import health, jobs, redact, stats, uploads
+from streetveil.api.services import OpenServices
+from streetveil.api.state import ApiState
+
+
+def create_app(open_services: OpenServices, *, version: str, root_path: str = "") -> FastAPI:
+    """The HTTP service of docs/api.md.
+
+    Args:
+        open_services: called once when the application starts; what it yields is closed when it stops.
+        version: of the product, as /health and the OpenAPI document tell it.
+        root_path: prefix under which a proxy shows the service.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            manager = open_services()
+            services = await run_sync(manager.__enter__)
+            stack.push_async_callback(run_sync, manager.__exit__, None, None, None)
+            slots = RedactionSlots(services.max_concurrent_redactions, services.max_waiting_redactions)
+            app.state.streetveil = ApiState(services, slots)
+            yield
+
+    app = FastAPI(
+        title="Streetveil",
+        version=version,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        root_path=root_path,
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    describe_with(app)
+    install_error_handlers(app)
+    app.add_middleware(LingeringRefusal)
+    app.add_middleware(RequestContext)
+    for module in (uploads, jobs, redact, stats, health):
+        app.include_router(module.router)
+    return app

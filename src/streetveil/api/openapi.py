@@ -1,0 +1,134 @@
+"""What FastAPI cannot derive from the routes: form bodies that are read as a stream, and problem documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from streetveil.api.errors import PROBLEM_JSON, status_of
+from streetveil.api.schemas import Problem
+from streetveil.domain.detections import REDACTABLE
+from streetveil.domain.options import MetadataPolicy, Profile, Style
+from streetveil.errors import StreetveilError
+
+DESCRIPTION = """Photos in, redacted photos out: faces and licence plates are made unrecognisable, vehicles are listed.
+
+Boxes are pixels of the picture as a viewer shows it (EXIF orientation applied), x to the right, y down.
+Errors are RFC 9457 problem documents with a stable `code`."""
+
+TAGS = [
+    {"name": "photos", "description": "Send photos in."},
+    {"name": "jobs", "description": "Follow them and get the results."},
+    {"name": "service", "description": "How the service does."},
+]
+
+Json = dict[str, Any]
+Responses = dict[int | str, Json]
+
+
+def problems(*kinds: type[StreetveilError]) -> Responses:
+    """The `responses` of a route that may answer with these errors, one example each."""
+    by_status: dict[HTTPStatus, list[type[StreetveilError]]] = {}
+    for kind in kinds:
+        by_status.setdefault(status_of(kind), []).append(kind)
+    return {int(status): _problem_response(status, members) for status, members in sorted(by_status.items())}
+
+
+def _problem_response(status: HTTPStatus, kinds: list[type[StreetveilError]]) -> Json:
+    examples = {kind.code: {"value": _example(status, kind)} for kind in kinds}
+    response: Json = {
+        "description": "; ".join((kind.__doc__ or kind.code).splitlines()[0].rstrip(".") for kind in kinds),
+        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+    }
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        response["headers"] = {
+            "Retry-After": {"description": "Seconds to wait before trying again.", "schema": {"type": "integer"}}
+        }
+    return response
+
+
+def _example(status: HTTPStatus, kind: type[StreetveilError]) -> Json:
+    return {
+        "type": f"urn:streetveil:error:{kind.code}",
+        "title": kind.code.replace("_", " ").capitalize(),
+        "status": int(status),
+        "detail": (kind.__doc__ or kind.code).splitlines()[0],
+        "code": kind.code,
+        "retryable": kind.retryable,
+        "request_id": "3f1c9f7a2b6e4a54b0a1a2a3d4e5f607",
+    }
+
+
+def photo_form(file_field: str, *, many: bool = False) -> Json:
+    """The `openapi_extra` of a route that reads a form with photos and options."""
+    photo: Json = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, TIFF or BMP."}
+    files: Json = {"type": "array", "items": photo, "minItems": 1} if many else photo
+    confidence: Json = {"type": "number", "minimum": 0, "maximum": 1}
+    schema: Json = {
+        "type": "object",
+        "required": [file_field],
+        "additionalProperties": False,
+        "properties": {
+            file_field: files,
+            "classes": {
+                "type": "array",
+                "items": {"type": "string", "enum": sorted(REDACTABLE)},
+                "description": "What to redact, separated by commas or as a repeated field. Default: both. "
+                "Vehicles are always detected.",
+            },
+            "style": {"type": "string", "enum": [item.value for item in Style]},
+            "profile": {"type": "string", "enum": [item.value for item in Profile]},
+            "metadata": {"type": "string", "enum": [item.value for item in MetadataPolicy]},
+            "face_confidence": {**confidence, "description": "Lowest score of a face that is redacted."},
+            "plate_confidence": {**confidence, "description": "Lowest score of a licence plate that is redacted."},
+            "car_confidence": {**confidence, "description": "Lowest score of a vehicle that is reported."},
+        },
+    }
+    encoding = {"classes": {"style": "form", "explode": False}}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": schema, "encoding": encoding}},
+        }
+    }
+
+
+def describe_with(app: FastAPI) -> None:
+    """Makes `app.openapi()` add the schema of problem documents, which no route returns by itself."""
+
+    def openapi() -> Json:
+        if app.openapi_schema is None:
+            app.openapi_schema = _describe(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
+
+
+def _describe(app: FastAPI) -> Json:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        tags=app.openapi_tags,
+        routes=app.routes,
+        license_info={"name": "MIT", "identifier": "MIT"},
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs", {}))
+    schemas["Problem"] = problem
+    for operation in _operations(document):
+        for response in operation["responses"].values():
+            response.setdefault("headers", {})["X-Request-ID"] = {
+                "description": "The request's id, also in the service's log.",
+                "schema": {"type": "string"},
+            }
+    return document
+
+
+def _operations(document: Json) -> list[Mapping[str, Any]]:
+    return [operation for path in document["paths"].values() for operation in path.values()]

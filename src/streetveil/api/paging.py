@@ -1,0 +1,73 @@
+"""The query of GET /jobs: filters, and a cursor that callers pass back without looking into it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from streetveil.api.schemas import PublicStatus
+from streetveil.domain.job import JobStatus
+from streetveil.domain.reports import JobFilter
+from streetveil.errors import InvalidParameterError
+
+
+class JobQuery(BaseModel):
+    """Filters are combined with "and"; an unknown parameter is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    status: PublicStatus | None = None
+    is_vehicle_detected: bool | None = None
+    is_face_detected: bool | None = None
+    is_face_blurred: bool | None = None
+    is_plate_blurred: bool | None = None
+    since: datetime | None = Field(
+        None, description="Submitted at this time or later; ISO 8601, UTC where it names no zone."
+    )
+    until: datetime | None = Field(None, description="Submitted before this time.")
+    limit: int = Field(50, ge=1, le=500)
+    cursor: str | None = Field(None, max_length=64, description="`next_cursor` of the page before.")
+
+    @property
+    def filter(self) -> JobFilter:
+        return JobFilter(
+            status=None if self.status is None else JobStatus(self.status),
+            is_vehicle_detected=self.is_vehicle_detected,
+            is_face_detected=self.is_face_detected,
+            is_face_blurred=self.is_face_blurred,
+            is_plate_blurred=self.is_plate_blurred,
+            since=_in_utc(self.since),
+            until=_in_utc(self.until),
+        )
+
+    @property
+    def after(self) -> str | None:
+        """The id that `cursor` stands for.
+
+        Raises:
+            InvalidParameterError: the service never gave out this cursor.
+        """
+        if self.cursor is None:
+            return None
+        try:
+            return str(UUID(bytes=base64.b64decode(self.cursor + "==", altchars=b"-_", validate=True)))
+        except (binascii.Error, ValueError):
+            raise InvalidParameterError("query.cursor: It is not a next_cursor of this service.") from None
+
+
+def cursor_for(job_id: str) -> str:
+    """The cursor of the page that begins after `job_id`."""
+    return base64.urlsafe_b64encode(UUID(job_id).bytes).decode().rstrip("=")
+
+
+def _in_utc(time: datetime | None) -> datetime | None:
+    if time is None:
+        return None
+    try:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError:
+        raise InvalidParameterError("query: A time is outside of what can be told in UTC.") from None

@@ -1,0 +1,39 @@
+"""Synchronous redactions share few slots: each takes a processor core and the memory of a decoded photo."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+
+from streetveil.errors import OverloadedError
+
+
+class RedactionSlots:
+    """`concurrent` slots and room for `waiting` more requests; whoever comes after those is turned away."""
+
+    def __init__(self, concurrent: int, waiting: int) -> None:
+        self._slots = anyio.CapacityLimiter(concurrent)
+        self._room = concurrent + waiting
+        self._inside = 0
+
+    @asynccontextmanager
+    async def admitted(self) -> AsyncIterator[None]:
+        """Held for a whole request, its upload included.
+
+        Raises:
+            OverloadedError: too many requests are here already.
+        """
+        if self._inside >= self._room:
+            raise OverloadedError("Too many photos are being redacted at this moment; /upload queues them.")
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+
+    @property
+    def limiter(self) -> anyio.CapacityLimiter:
+        """Bounds the threads that redact."""
+        return self._slots

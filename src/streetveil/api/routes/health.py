@@ -1,0 +1,34 @@
+"""For those who watch over the service."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from streetveil.api.dependencies import Services
+from streetveil.api.openapi import Responses
+from streetveil.api.report_schemas import Alive, Readiness
+
+router = APIRouter(tags=["service"])
+
+_NOT_READY: Responses = {503: {"model": Readiness, "description": "Something that is needed does not work."}}
+
+
+@router.get("/health/live")
+async def live() -> Alive:
+    """Whether the process runs; needs nothing but itself."""
+    return Alive()
+
+
+@router.get("/health/ready", responses=_NOT_READY)
+def ready(request: Request, response: Response, services: Services) -> Readiness:
+    """Whether the service can work: each thing it needs and its state."""
+    readiness = Readiness.of(services.health.dependencies(), version=request.app.version)
+    if readiness.status != "ok":
+        response.status_code = 503
+    return readiness
+
+
+@router.get("/health", responses=_NOT_READY)
+def health(request: Request, response: Response, services: Services) -> Readiness:
+    """The same as /health/ready."""
+    return ready(request, response, services)

@@ -1,0 +1,115 @@
+"""Following jobs, getting their images, and what may be done to them afterwards."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
+
+from streetveil import errors
+from streetveil.api.dependencies import BatchId, JobId, ReadableVariant, Services
+from streetveil.api.disposition import format_disposition
+from streetveil.api.openapi import problems
+from streetveil.api.paging import JobQuery, cursor_for
+from streetveil.api.schemas import (
+    BatchState,
+    BlurMetadata,
+    DetectionMetadata,
+    JobError,
+    JobList,
+    JobState,
+    Results,
+    SubmittedJob,
+    public_status,
+)
+from streetveil.api.services import ApiServices
+from streetveil.domain.job import Job
+
+router = APIRouter(tags=["jobs"])
+
+COMMON = (errors.UnavailableError, errors.StreetveilError)
+
+
+@router.get("/status/{job_id}", response_model_exclude_unset=True, responses=problems(errors.JobNotFoundError, *COMMON))
+def status(job_id: JobId, services: Services) -> JobState:
+    """How far a job is; where it is completed, what was found."""
+    job = services.inspect.job(job_id)
+    state = JobState(
+        job_id=job.id,
+        status=public_status(job),
+        updated_at=job.updated_at.timestamp(),
+        results=_results(job, services),
+    )
+    error = JobError.of(job)
+    return state if error is None else state.model_copy(update={"error": error})
+
+
+def _results(job: Job, services: ApiServices) -> Results | None:
+    if job.result is None:
+        return None
+    original, processed = services.inspect.urls(job)
+    return Results(
+        original_image_path=original,
+        processed_image_path=processed,
+        processing_time=job.result.processing_time,
+        blur_metadata=BlurMetadata.model_validate(job.result.blur_metadata),
+        detection_metadata=DetectionMetadata.model_validate(job.result.detection_metadata),
+    )
+
+
+@router.get("/batches/{batch_id}", responses=problems(errors.BatchNotFoundError, *COMMON))
+def batch(batch_id: BatchId, services: Services) -> BatchState:
+    """How far the photos are that were uploaded together."""
+    return BatchState.of(services.inspect.batch(batch_id))
+
+
+@router.get("/jobs", responses=problems(errors.InvalidParameterError, *COMMON))
+def jobs(services: Services, query: Annotated[JobQuery, Query()]) -> JobList:
+    """Jobs, newest first. `next_cursor` leads to the following page; it stays right while jobs are added."""
+    page = services.inspect.page(query.filter, after=query.after, limit=query.limit)
+    return JobList.of(page, None if page.next is None else cursor_for(page.next))
+
+
+@router.get(
+    "/jobs/{job_id}/image",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "The picture, in the format that was uploaded.",
+            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        307: {"description": "A link to the picture that is valid for a while."},
+        **problems(errors.JobNotFoundError, errors.ResultNotReadyError, errors.InvalidParameterError, *COMMON),
+    },
+)
+@router.head("/jobs/{job_id}/image", include_in_schema=False)
+def image(request: Request, job_id: JobId, variant: ReadableVariant, services: Services) -> Response:
+    """The redacted photo, or the original. The one is never given in place of the other."""
+    link = None if request.method == "HEAD" else services.inspect.presigned(job_id, variant)
+    if link is not None:
+        return RedirectResponse(link, headers={"Cache-Control": "private, no-store"})
+    stored = services.inspect.image(job_id, variant)
+    headers = {
+        "Content-Disposition": format_disposition("inline", stored.file_name),
+        "Cache-Control": "private, no-cache",
+    }
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type=stored.media_type)
+    return StreamingResponse(stored.pieces, headers=headers, media_type=stored.media_type)
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    status_code=202,
+    responses=problems(errors.JobNotFoundError, errors.IllegalTransitionError, errors.OverloadedError, *COMMON),
+)
+def retry(job_id: JobId, services: Services) -> SubmittedJob:
+    """Queues a failed job again."""
+    return SubmittedJob.of(services.retry(job_id))
+
+
+@router.delete("/jobs/{job_id}", status_code=204, responses=problems(errors.JobNotFoundError, *COMMON))
+def erase(job_id: JobId, services: Services) -> None:
+    """Removes a job's images and everything that was found in them. It cannot be undone."""
+    services.erase(job_id)

@@ -1,0 +1,123 @@
+"""Photos come in and become jobs."""
+
+from __future__ import annotations
+
+import structlog
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request, Response
+
+from streetveil import errors
+from streetveil.api.dependencies import IdempotencyKey, Services
+from streetveil.api.errors import public_detail
+from streetveil.api.forms import many_photos, options_of, single_photo
+from streetveil.api.incoming import ReceivedFile
+from streetveil.api.multipart import Form, RefusedFile
+from streetveil.api.openapi import photo_form, problems
+from streetveil.api.receive import received_form
+from streetveil.api.schemas import FileProblem, RejectedFile, SubmittedBatch, SubmittedJob
+from streetveil.api.services import ApiServices
+from streetveil.domain.job import Job
+from streetveil.domain.options import JobOptions
+from streetveil.errors import MalformedRequestError, StreetveilError
+from streetveil.jobs.submit import Upload
+
+router = APIRouter(tags=["photos"])
+
+FORM_PROBLEMS = (
+    errors.MalformedRequestError,
+    errors.MissingFieldError,
+    errors.InvalidFilenameError,
+    errors.StalledRequestError,
+    errors.TooLargeError,
+    errors.InvalidOptionError,
+    errors.OverloadedError,
+    errors.UnavailableError,
+    errors.StreetveilError,
+)
+FILE_PROBLEMS = (
+    errors.EmptyFileError,
+    errors.UnsupportedMediaError,
+    errors.AnimatedImageError,
+    errors.UnsupportedPixelFormatError,
+    errors.UndecodableImageError,
+    errors.TooManyPixelsError,
+)
+
+
+@router.post(
+    "/upload",
+    status_code=202,
+    openapi_extra=photo_form("file"),
+    responses=problems(*FORM_PROBLEMS, *FILE_PROBLEMS, errors.IdempotencyConflictError),
+)
+async def upload(request: Request, response: Response, services: Services, key: IdempotencyKey) -> SubmittedJob:
+    """Stores a photo and queues it. Once answered with 202 it is never lost."""
+    await run_sync(services.submit.ensure_capacity)
+    async with received_form(request, single_photo(services), idle_timeout_s=services.idle_timeout_s) as form:
+        options = options_of(form.fields, services)
+        job = await run_sync(_submit_one, services, only_file(form), options, key)
+    response.headers["Location"] = f"{request.scope.get('root_path', '')}/status/{job.id}"
+    return SubmittedJob.of(job)
+
+
+@router.post(
+    "/batch-upload",
+    status_code=202,
+    openapi_extra=photo_form("files", many=True),
+    responses=problems(*FORM_PROBLEMS),
+)
+async def batch_upload(request: Request, services: Services) -> SubmittedBatch:
+    """The same for several photos. A file that cannot be taken is told in its place and stops none of the others."""
+    if "idempotency-key" in request.headers:
+        raise MalformedRequestError("Idempotency-Key is understood by /upload only.")
+    await run_sync(services.submit.ensure_capacity)
+    async with received_form(request, many_photos(services), idle_timeout_s=services.idle_timeout_s) as form:
+        options = options_of(form.fields, services)
+        return await run_sync(_submit_all, services, form, options)
+
+
+def only_file(form: Form) -> ReceivedFile:
+    """The photo of a form that was read by the rules for one."""
+    file = form.files[0]
+    if isinstance(file, RefusedFile):
+        raise file.error
+    return file
+
+
+def _submit_one(services: ApiServices, file: ReceivedFile, options: JobOptions, key: str | None) -> Job:
+    return services.submit(_upload(file), options, idempotency_key=key)
+
+
+def _submit_all(services: ApiServices, form: Form, options: JobOptions) -> SubmittedBatch:
+    batch_id = services.submit.new_batch()
+    outcomes = [_submit_in_batch(services, file, options, batch_id) for file in form.files]
+    accepted = sum(isinstance(outcome, SubmittedJob) for outcome in outcomes)
+    return SubmittedBatch(
+        batch_id=batch_id,
+        total_files=len(outcomes),
+        accepted=accepted,
+        rejected=len(outcomes) - accepted,
+        jobs=outcomes,
+    )
+
+
+def _submit_in_batch(
+    services: ApiServices, file: ReceivedFile | RefusedFile, options: JobOptions, batch_id: str
+) -> SubmittedJob | RejectedFile:
+    if isinstance(file, RefusedFile):
+        return _rejected(file.filename, file.error)
+    try:
+        return SubmittedJob.of(services.submit(_upload(file), options, batch_id=batch_id))
+    except StreetveilError as error:
+        return _rejected(file.filename, error)
+    except Exception as error:  # noqa: BLE001  # jobs before this one are accepted, and their ids must not be lost
+        structlog.get_logger(__name__).error("batch_file_crashed", exc_info=error)
+        return _rejected(file.filename, StreetveilError(str(error)))
+
+
+def _rejected(filename: str, error: StreetveilError) -> RejectedFile:
+    return RejectedFile(filename=filename, error=FileProblem(code=error.code, detail=public_detail(error)))
+
+
+def _upload(file: ReceivedFile) -> Upload:
+    return Upload(filename=file.filename, content=file.content, size=file.size, sha256=file.sha256, header=file.header)

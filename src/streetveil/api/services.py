@@ -1,0 +1,52 @@
+"""What the HTTP service is given: the use cases, and the limits it enforces itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from streetveil.jobs.anonymise import Anonymiser
+from streetveil.jobs.erase import Erase
+from streetveil.jobs.health import Health
+from streetveil.jobs.inspect import Inspect
+from streetveil.jobs.retry import Retry
+from streetveil.jobs.submit import Submit
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServices:
+    """Everything a route may use.
+
+    Attributes:
+        max_upload_bytes: of one file.
+        max_pixels: width times height of one picture.
+        max_batch_files, max_batch_bytes: of one batch, the bytes in sum over its files.
+        spool_dir: an existing folder for files that are coming in; nothing stays in it.
+        default_options: the service's own choices for options that a request leaves out, as `JobOptions.parse`
+            takes them.
+        max_concurrent_redactions: photos that /redact works on at once.
+        max_waiting_redactions: more requests than this waiting for their turn are refused with 429.
+        idle_timeout_s: a request whose body stops arriving for so long is given up.
+    """
+
+    submit: Submit
+    inspect: Inspect
+    retry: Retry
+    erase: Erase
+    anonymise: Anonymiser
+    health: Health
+    max_upload_bytes: int
+    max_pixels: int
+    spool_dir: Path
+    max_batch_files: int = 100
+    max_batch_bytes: int = 1024**3
+    default_options: Mapping[str, str | float | list[str] | None] = field(default_factory=dict)
+    max_concurrent_redactions: int = 2
+    max_waiting_redactions: int = 16
+    idle_timeout_s: float = 60.0
+
+
+OpenServices = Callable[[], AbstractContextManager[ApiServices]]
+"""Starts everything on entering and stops it in order on leaving; both may block and run in a thread."""

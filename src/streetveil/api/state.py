@@ -1,0 +1,16 @@
+"""What lives as long as the application runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streetveil.api.redactions import RedactionSlots
+from streetveil.api.services import ApiServices
+
+
+@dataclass(frozen=True, slots=True)
+class ApiState:
+    """Made when the lifespan begins, kept as `app.state.streetveil`."""
+
+    services: ApiServices
+    redaction_slots: RedactionSlots
