@@ -20,6 +20,15 @@ class BatchRow:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The part of a job's row that says which objects belong to it; `keys` are those it names."""
+
+    status: JobStatus
+    claims: int
+    keys: frozenset[str]
+
+
 class JobRepository(Protocol):
     """Every question about jobs, and every change to one.
 
@@ -80,8 +89,8 @@ class JobRepository(Protocol):
         """Erased jobs whose objects may still be there."""
         ...
 
-    def by_ids(self, job_ids: Collection[str]) -> Mapping[str, Job]:
-        """Those jobs, erased ones included, that there are."""
+    def holdings(self, job_ids: Collection[str]) -> Mapping[str, Holding]:
+        """What those jobs that there are, erased ones included, keep in storage."""
         ...
 
     def page(self, wanted: JobFilter, *, after: str | None, limit: int) -> list[Job]:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from streetveil.database import statistics
-from streetveil.database.base import BatchRow
+from streetveil.database.base import BatchRow, Holding
 from streetveil.database.records import (
     ERASED_COLUMNS,
     failure_columns,
@@ -125,12 +125,16 @@ class SqlJobRepository:
         jobs = self._jobs(select(JobRecord).where(JobRecord.id == job_id))
         return jobs[0] if jobs else None
 
-    def by_ids(self, job_ids: Collection[str]) -> Mapping[str, Job]:
+    def holdings(self, job_ids: Collection[str]) -> Mapping[str, Holding]:
         ordered = sorted(job_ids)
-        found: dict[str, Job] = {}
+        keys = JobRecord.original_key, JobRecord.processed_key, JobRecord.metadata_key
+        found: dict[str, Holding] = {}
         for start in range(0, len(ordered), _IDS_AT_A_TIME):
-            some = ordered[start : start + _IDS_AT_A_TIME]
-            found |= {job.id: job for job in self._jobs(select(JobRecord).where(JobRecord.id.in_(some)))}
+            some = JobRecord.id.in_(ordered[start : start + _IDS_AT_A_TIME])
+            for job_id, status, claims, *named in self._session.execute(
+                select(JobRecord.id, JobRecord.status, JobRecord.claims, *keys).where(some)
+            ):
+                found[job_id] = Holding(JobStatus(status), claims, frozenset(key for key in named if key))
         return found
 
     def by_idempotency_key(self, key: str) -> tuple[Job, str] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import structlog
 
-from streetveil.database.base import Database
+from streetveil.database.base import Database, Holding
 from streetveil.domain.job import Clock, Job, JobFailure, JobStatus, utc_now
 from streetveil.errors import WorkerLostError
 from streetveil.jobs.erase import Erase
@@ -78,14 +78,36 @@ class Maintain:
         Raises:
             UnavailableError: database, queue or storage cannot be used; what was done until then stands.
         """
+        rescued = self.rescue(alone=alone)
+        orphans = self.remove_orphans(self._clock() - (timedelta() if alone else self._orphan_age))
+        return replace(rescued, orphans=orphans)
+
+    def rescue(self, *, alone: bool = False) -> Recovery:
+        """The cheap part of `recover`, for every minute: all but the orphans, which takes listing every object."""
         now = self._clock()
         requeued = self._requeue_submitted(None if alone else now - self._grace, now)
         released, failed = self._release_processing(None if alone else now, now)
         erased = self._finish_erasures()
-        orphans = self._remove_orphans(now if alone else now - self._orphan_age)
-        recovery = Recovery(requeued=requeued + released, failed=failed, erased=erased, orphans=orphans)
-        _log.info("recovered", requeued=recovery.requeued, failed=failed, erased=erased, orphans=orphans)
+        recovery = Recovery(requeued=requeued + released, failed=failed, erased=erased)
+        if recovery != Recovery():
+            _log.info("rescued", requeued=recovery.requeued, failed=failed, erased=erased)
         return recovery
+
+    def remove_orphans(self, older_than: datetime) -> int:
+        """Removes objects older than that moment to which no job belongs; how many."""
+        count = self._storage.discard_unfinished(older_than)
+        for kind in KINDS:
+            old = (item.key for item in self._storage.list(kind) if item.modified <= older_than)
+            named = ((key, name) for key in old if (name := parse_key(key)) is not None)
+            for chunk in _chunks(named, _AT_A_TIME):
+                with self._database.snapshot() as snapshot:
+                    holdings = snapshot.jobs.holdings({name.job_id for _, name in chunk})
+                orphans = [key for key, name in chunk if _is_orphan(key, name, holdings.get(name.job_id))]
+                self._storage.delete(orphans)
+                count += len(orphans)
+        if count:
+            _log.info("orphans_removed", count=count)
+        return count
 
     def _requeue_submitted(self, before: datetime | None, now: datetime) -> int:
         count = 0
@@ -133,29 +155,14 @@ class Maintain:
                 self._erase.purge(job)
             count += len(jobs)
 
-    def _remove_orphans(self, older_than: datetime) -> int:
-        count = self._storage.discard_unfinished(older_than)
-        for kind in KINDS:
-            old = (item.key for item in self._storage.list(kind) if item.modified <= older_than)
-            named = ((key, name) for key in old if (name := parse_key(key)) is not None)
-            for chunk in _chunks(named, _AT_A_TIME):
-                with self._database.snapshot() as snapshot:
-                    jobs = snapshot.jobs.by_ids({name.job_id for _, name in chunk})
-                orphans = [key for key, name in chunk if _is_orphan(key, name, jobs.get(name.job_id))]
-                self._storage.delete(orphans)
-                count += len(orphans)
-        return count
 
-
-def _is_orphan(key: str, name: ObjectName, job: Job | None) -> bool:
+def _is_orphan(key: str, name: ObjectName, holding: Holding | None) -> bool:
     """Whether no row needs the object now, nor ever will: numbers of claims only grow."""
-    if job is None or job.status is JobStatus.ERASED:
+    if holding is None or holding.status is JobStatus.ERASED:
         return True
-    if name.kind == "original":
-        return key != job.original_key
-    if job.result and key in {job.result.processed_key, job.result.metadata_key}:
+    if key in holding.keys:
         return False
-    return not (job.status is JobStatus.PROCESSING and name.claim >= job.claims)
+    return not (holding.status is JobStatus.PROCESSING and name.claim >= holding.claims)
 
 
 def _lost(job: Job) -> JobFailure:
