@@ -165,6 +165,12 @@ class ResultNotReadyError(ConflictError):
     code = "result_not_ready"
 
 
+class DatasetError(UnprocessableError):
+    """A data set to measure on is missing or broken; the message names the file and the line."""
+
+    code = "invalid_dataset"
+
+
 # --- the picture -------------------------------------------------------------------------------
 
 
@@ -274,3 +280,30 @@ class ConversionError(ModelError):
     """A model could not be converted, or the converted model computes something else."""
 
     code = "conversion_failed"
+
+
+# --- folders -----------------------------------------------------------------------------------
+
+
+class OutputConflictError(ConfigurationError):
+    """Results would overwrite each other or the originals."""
+
+    code = "output_conflict"
+
+
+class OutputBusyError(ConfigurationError):
+    """Another run already writes into this output folder."""
+
+    code = "output_busy"
+
+
+class UnreadableFileError(StreetveilError):
+    """A file on disk cannot be read."""
+
+    code = "unreadable_file"
+
+
+class UnwritableOutputError(StreetveilError):
+    """A result cannot be written to disk."""
+
+    code = "unwritable_output"

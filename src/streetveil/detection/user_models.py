@@ -21,7 +21,8 @@ from streetveil.detection.models import Task
 from streetveil.detection.preprocess import InputSpec
 from streetveil.detection.profiles import plans_for
 from streetveil.detection.session import Session
-from streetveil.domain.detections import Label
+from streetveil.domain.class_names import known_names, label_named
+from streetveil.domain.detections import VEHICLES, Label
 from streetveil.domain.geometry import Size
 from streetveil.errors import CheckpointNotExportedError, ModelMissingError, UnsupportedModelError
 
@@ -32,33 +33,10 @@ _DEFAULT_SIDE = 640
 _PADDING = 114
 _MARGINS: Mapping[Task, float] = {"faces": 0.15, "plates": 0.15, "vehicles": 0.0}
 
-_NAMES: Mapping[Task, Mapping[str, Label]] = {
-    # A head is taken for a face: redacting it covers the face, whichever way it looks.
-    "faces": dict.fromkeys(("face", "faces", "human face", "person face", "head", "human head"), Label.FACE),
-    "plates": dict.fromkeys(
-        (
-            "plate",
-            "plates",
-            "license plate",
-            "licence plate",
-            "license plates",
-            "licence plates",
-            "licenseplate",
-            "licenceplate",
-            "number plate",
-            "numberplate",
-            "registration plate",
-            "vehicle registration plate",
-            "lp",
-        ),
-        Label.LICENSE_PLATE,
-    ),
-    "vehicles": {
-        **dict.fromkeys(("car", "cars", "vehicle", "vehicles", "van", "suv", "taxi", "pickup"), Label.CAR),
-        **dict.fromkeys(("motorcycle", "motorbike", "motorcycles", "motor", "scooter"), Label.MOTORCYCLE),
-        **dict.fromkeys(("bus", "buses", "minibus", "coach"), Label.BUS),
-        **dict.fromkeys(("truck", "trucks", "lorry"), Label.TRUCK),
-    },
+_CLASSES: Mapping[Task, frozenset[Label]] = {
+    "faces": frozenset({Label.FACE}),
+    "plates": frozenset({Label.LICENSE_PLATE}),
+    "vehicles": VEHICLES,
 }
 _ONLY_CLASS: Mapping[Task, Label] = {"faces": Label.FACE, "plates": Label.LICENSE_PLATE, "vehicles": Label.CAR}
 
@@ -134,19 +112,16 @@ def _labels(metadata: Mapping[str, str], task: Task, file: str) -> tuple[Label |
         names = [names[index] for index in range(len(names))]
     if not isinstance(names, list) or not names or not all(isinstance(item, str) for item in names):
         raise UnsupportedModelError(f"{file} has no list of class names in its metadata.")
+    wanted = _CLASSES[task]
+    labels = tuple(label if (label := label_named(item)) in wanted else None for item in names)
     if len(names) == 1:
-        return (_NAMES[task].get(_plain(names[0]), _ONLY_CLASS[task]),)
-    labels = tuple(_NAMES[task].get(_plain(item)) for item in names)
+        return (labels[0] or _ONLY_CLASS[task],)
     if not any(labels):
-        known = ", ".join(_NAMES[task])
         raise UnsupportedModelError(
-            f"{file} has no class for {task}: it knows {', '.join(names)[:200]}; understood are {known}."
+            f"{file} has no class for {task}: it knows {', '.join(names)[:200]}; "
+            f"understood are {', '.join(known_names(wanted))}."
         )
     return labels
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
 
 
 def _sizes(metadata: Mapping[str, str], file: str) -> Size:

@@ -1,0 +1,1 @@
+"""Measuring what is found and covered on labelled photos."""
