@@ -70,9 +70,9 @@ def pixels_only(data: bytes, kind: ImageFormat) -> bytes:
             kept = [
                 data[segment.start : segment.end]
                 for segment in layout.segments
-                if segment.marker in _JPEG_COLOUR or not (segment.marker >= jpeg.APP0)
+                if segment.marker in _JPEG_COLOUR or not jpeg.is_application(segment)
             ]
-            return b"".join([data[:2], *kept, data[layout.scans]])
+            return b"".join([data[:2], *kept, *(data[piece] for piece in layout.scans)])
         case ImageFormat.PNG:
             found = [chunk for chunk in png.chunks(reader) if chunk.kind in _PNG_PIXELS]
             return png.SIGNATURE + b"".join(chunk.encode() for chunk in found)

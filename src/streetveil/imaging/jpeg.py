@@ -42,13 +42,14 @@ class Frame:
     """What the frame header (SOF) says.
 
     Attributes:
-        sampling: horizontal and vertical factor of each component.
+        sampling: horizontal and vertical factor of each component; tables: its quantisation table's number.
     """
 
     size: Size
     progressive: bool
     ids: tuple[int, ...]
     sampling: tuple[tuple[int, int], ...]
+    tables: tuple[int, ...]
 
     @property
     def components(self) -> int:
@@ -62,13 +63,13 @@ class Layout:
     Attributes:
         segments: all before the first scan.
         frame: the frame header.
-        scans: the file from the first SOS on, up to and with EOI.
+        scans: where the scans, the tables between them and EOI lie; what else stands there is left out.
         end: first byte behind EOI; what follows is no part of the picture.
     """
 
     segments: tuple[Segment, ...]
     frame: Frame
-    scans: slice
+    scans: tuple[slice, ...]
     end: int
 
 
@@ -111,7 +112,7 @@ def read_frame(segment: Segment) -> Frame | None:
         raise UndecodableImageError("The JPEG says that it has no pixels.")
     factors = payload[7::3]
     sampling = tuple((factor >> 4, factor & 15) for factor in factors)
-    return Frame(size, segment.marker == _PROGRESSIVE, tuple(payload[6::3]), sampling)
+    return Frame(size, segment.marker == _PROGRESSIVE, tuple(payload[6::3]), sampling, tuple(payload[8::3]))
 
 
 def orientation_of(segment: Segment) -> Orientation | None:
@@ -133,31 +134,36 @@ def take_apart(data: bytes) -> Layout:
     frames = [frame for segment in segments if (frame := read_frame(segment))]
     if len(frames) != 1:
         raise UndecodableImageError("The JPEG has no frame header, or several.")
-    first_scan = segment = segments.pop()
+    segment = segments.pop()
+    pieces: list[slice] = []
     seen: set[int] = set()
-    for _ in range(_MAX_SCANS):
-        if segment.payload:
-            seen.update(segment.payload[1 : 1 + 2 * segment.payload[0] : 2])
-        segment = _behind_scan(reader, segment.end)
+    scans = 0
+    for _ in range(_MAX_SEGMENTS):
         if segment.marker == EOI:
+            pieces.append(slice(segment.start, segment.end))
             # A file cut between two scans ends properly, but what was not sent would be shown as grey.
             if not seen.issuperset(frames[0].ids):
                 raise UndecodableImageError("The JPEG ends before all of its colour components.")
-            return Layout(tuple(segments), frames[0], slice(first_scan.start, segment.end), segment.end)
-    raise UndecodableImageError("The JPEG has too many scans.")
-
-
-def _behind_scan(reader: Reader, position: int) -> Segment:
-    """The SOS or EOI that ends the compressed data at `position`, past tables between scans."""
-    for _ in range(_MAX_SEGMENTS):
-        found = _NEXT_MARKER.search(reader.data, position)
-        if found is None:
-            raise UndecodableImageError("The JPEG is truncated: it has no end marker.")
-        segment = _segment(reader, found.start())
-        if segment.marker in {SOS, EOI}:
-            return segment
-        position = segment.end
+            return Layout(tuple(segments), frames[0], tuple(pieces), segment.end)
+        end = segment.end
+        if segment.marker == SOS:
+            scans += 1
+            if scans > _MAX_SCANS or not segment.payload:
+                raise UndecodableImageError("The JPEG has too many scans, or one without components.")
+            seen.update(segment.payload[1 : 1 + 2 * segment.payload[0] : 2])
+            found = _NEXT_MARKER.search(data, end)
+            if found is None:
+                raise UndecodableImageError("The JPEG is truncated: it has no end marker.")
+            end = found.start()
+        if not is_application(segment):
+            pieces.append(slice(segment.start, end))
+        segment = _segment(reader, end)
     raise UndecodableImageError("The JPEG has too many segments.")
+
+
+def is_application(segment: Segment) -> bool:
+    """True for what is no part of the picture: APP0 to APP15 (also those that tell about colour) and comments."""
+    return APP0 <= segment.marker <= APP15 or segment.marker == COM
 
 
 def _segment(reader: Reader, position: int) -> Segment:

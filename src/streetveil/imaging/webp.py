@@ -11,6 +11,7 @@ from streetveil.imaging.reader import Reader
 
 _MAX_CHUNKS = 10_000
 _BITSTREAM_HEADER_BYTES = 10
+_ALPHA = 0x10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def read_extended(reader: Reader, chunk: Chunk) -> Extended:
         raise UndecodableImageError("The WebP's extended header is too short.")
     body = reader.take(chunk.start, 10)
     canvas = Size(1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little"))
-    return Extended(canvas, bool(body[0] & 0x02), bool(body[0] & 0x10), bool(body[0] & 0x08))
+    return Extended(canvas, bool(body[0] & 0x02), bool(body[0] & _ALPHA), bool(body[0] & 0x08))
 
 
 def bitstream_size(reader: Reader, chunk: Chunk) -> Size:
@@ -88,20 +89,48 @@ def picture_only(reader: Reader) -> bytes:
     Raises:
         UndecodableImageError: as `chunks`.
     """
+    return assemble(picture_chunks(reader))
+
+
+def picture_chunks(reader: Reader) -> dict[bytes, bytes]:
+    """The contents of the chunks that make the picture itself, by name; raises as `chunks`."""
     bodies: dict[bytes, bytes] = {}
     for chunk in chunks(reader):
         if chunk.kind in {b"VP8X", b"ALPH", b"VP8 ", b"VP8L"}:
-            bodies.setdefault(chunk.kind, reader.data[chunk.start : chunk.end])
-    return assemble(bodies, exif=False, profile=False, xmp=False)
+            bodies.setdefault(chunk.kind, reader.take(chunk.start, chunk.end - chunk.start))
+    return bodies
 
 
-def assemble(bodies: Mapping[bytes, bytes], *, exif: bool, profile: bool, xmp: bool) -> bytes:
-    """A file of these chunks, VP8X first, whose flags are set to what is there."""
-    bodies = dict(bodies)
-    if extended := bodies.pop(b"VP8X", None):
-        flags = (extended[0] & 0x10) | 0x20 * profile | 0x08 * exif | 0x04 * xmp
-        bodies = {b"VP8X": bytes([flags, 0, 0, 0]) + extended[4:10], **bodies}
+def assemble(
+    picture: Mapping[bytes, bytes],
+    *,
+    profile: bytes | None = None,
+    exif: bytes | None = None,
+    xmp: bytes | None = None,
+    canvas: Size | None = None,
+) -> bytes:
+    """A file of a picture's chunks and metadata, in the order and with the flags that the format asks for.
+
+    `canvas` is needed where metadata are added to a picture that had no VP8X.
+    """
+    coded = {kind: picture[kind] for kind in (b"ALPH", b"VP8 ", b"VP8L") if kind in picture}
+    before = {b"ICCP": profile} if profile is not None else {}
+    behind = {kind: body for kind, body in ((b"EXIF", exif), (b"XMP ", xmp)) if body is not None}
+    extended = {}
+    if b"VP8X" in picture or before or behind:
+        old = picture.get(b"VP8X", bytes(10))
+        alpha = old[0] & _ALPHA if b"VP8X" in picture else _ALPHA * _lossless_alpha(picture)
+        flags = alpha | 0x20 * (b"ICCP" in before) | 0x08 * (b"EXIF" in behind) | 0x04 * (b"XMP " in behind)
+        sides = b"".join((side - 1).to_bytes(3, "little") for side in canvas) if canvas else old[4:10]
+        extended = {b"VP8X": bytes([flags, 0, 0, 0]) + sides}
     content = b"".join(
-        kind + len(body).to_bytes(4, "little") + body + b"\0" * (len(body) % 2) for kind, body in bodies.items()
+        kind + len(body).to_bytes(4, "little") + body + b"\0" * (len(body) % 2)
+        for kind, body in {**extended, **before, **coded, **behind}.items()
     )
     return b"RIFF" + (4 + len(content)).to_bytes(4, "little") + b"WEBP" + content
+
+
+def _lossless_alpha(picture: Mapping[bytes, bytes]) -> bool:
+    """The hint in a VP8L header that some pixels are not opaque."""
+    body = picture.get(b"VP8L", b"")
+    return len(body) >= 5 and bool(body[4] & 0x10)

@@ -1,0 +1,157 @@
+"""Making pixels unrecognisable for good.
+
+All styles but `solid` keep the same few numbers of a region, the means of a coarse grid of cells in 16 steps, and
+paint from those alone: nothing finer is in the file, so nothing finer can be computed back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from streetveil.domain.options import Style
+from streetveil.redaction.regions import Area
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+_SMALLEST_CELL = 8
+"""Pixels; a region too small for several such cells keeps one colour."""
+
+_STEPS = 16
+_SPREAD = 0.6
+"""Standard deviation of the Gaussian around each cell's centre, in cells: smooth, yet not one flat colour."""
+
+_BAND = 256
+"""Rows painted at once, so that a region as large as the picture needs no float copy of it."""
+
+_LUT_BITS = 5
+
+
+def paint(pixels: Pixels, found: Sequence[Area], *, maximum: int, alpha: bool = False) -> None:
+    """Makes areas unrecognisable, in place, one after the other.
+
+    Args:
+        pixels: (height, width, channels), 1 to 4 channels, as stored.
+        found: where; later ones see what earlier ones left, never the original below it.
+        maximum: the sample value of white, 1 to 65535.
+        alpha: the last channel is opacity. It is averaged too, since an outline is detail, and colours
+            count as much as they are visible, so that what transparency hides does not come to light.
+    """
+    for area in found:
+        block = pixels[area.window]
+        _replace(block, area, maximum=maximum, alpha=alpha)
+
+
+def paint_indices(indices: Pixels, palette: npt.NDArray[np.uint8], found: Sequence[Area]) -> None:
+    """The same for a picture of palette indices, in place: each pixel becomes the entry nearest to its new colour.
+
+    Args:
+        indices: (height, width); an index beyond the palette counts as its last entry.
+        palette: (entries, 3), RGB.
+        found: where.
+    """
+    nearest = _nearest_entries(palette)
+    shift = 8 - _LUT_BITS
+    for area in found:
+        block = indices[area.window]
+        colours = palette[np.minimum(block, len(palette) - 1)]
+        _replace(colours, area, maximum=255, alpha=False)
+        mask = area.mask()
+        red, green, blue = (colours[..., channel] >> shift for channel in range(3))
+        block[mask] = nearest[red, green, blue][mask]
+
+
+def _replace(block: Pixels, area: Area, *, maximum: int, alpha: bool) -> None:
+    mask = area.mask()
+    height, width, channels = block.shape
+    if area.style is Style.SOLID:
+        flat = np.full(channels, (maximum + 1) // 2, np.float32)
+        if alpha:
+            flat[-1] = maximum
+        grid, across, down = flat.reshape(1, 1, -1), np.ones((width, 1), np.float32), np.ones((height, 1), np.float32)
+    else:
+        columns, rows = _edges(width, area.cells[0]), _edges(height, area.cells[1])
+        grid = _cell_means(block, mask, columns, rows, maximum=maximum, alpha=alpha)
+        weights = _flat_weights if area.style is Style.PIXELATE else _gaussian_weights
+        across, down = weights(columns), weights(rows)
+    wide = np.einsum("xc,rck->rxk", across, grid)
+    for top in range(0, height, _BAND):
+        band = slice(top, top + _BAND)
+        painted = np.tensordot(down[band], wide, axes=1)
+        exact = np.clip(painted + 0.5, 0, maximum).astype(block.dtype)
+        block[band][mask[band]] = exact[mask[band]]
+
+
+def _edges(extent: int, most: int) -> npt.NDArray[np.intp]:
+    """Where cells begin and end along one side: at most `most`, each of `_SMALLEST_CELL` pixels or more."""
+    count = max(1, min(most, extent // _SMALLEST_CELL))
+    return np.linspace(0, extent, count + 1).round().astype(np.intp)
+
+
+def _cell_means(
+    block: Pixels,
+    mask: npt.NDArray[np.bool_],
+    columns: npt.NDArray[np.intp],
+    rows: npt.NDArray[np.intp],
+    *,
+    maximum: int,
+    alpha: bool,
+) -> npt.NDArray[np.float32]:
+    """Mean of each cell's masked pixels in steps: (rows, columns, channels).
+
+    A cell without any (a corner beside the ellipse) takes the mean of all others.
+    """
+    channels = block.shape[2]
+    sums = np.zeros((len(rows) - 1, len(columns) - 1, channels))
+    weights = np.zeros_like(sums)
+    for i, j in np.ndindex(sums.shape[:2]):
+        window = slice(rows[i], rows[i + 1]), slice(columns[j], columns[j + 1])
+        chosen = block[window][mask[window]].astype(np.float64)
+        weight = np.ones_like(chosen)
+        if alpha:
+            weight[:, :-1] = chosen[:, -1:]
+        sums[i, j] = (chosen * weight).sum(axis=0)
+        weights[i, j] = weight.sum(axis=0)
+    total = weights.sum(axis=(0, 1))
+    overall = np.divide(sums.sum(axis=(0, 1)), total, out=np.full(channels, maximum / 2), where=total > 0)
+    means = np.where(weights > 0, sums / np.maximum(weights, 1), overall)
+    if maximum >= _STEPS:
+        step = (maximum + 1) / _STEPS
+        means = np.floor(means / step) * step + step / 2
+        if alpha:  # steps of opacity must reach both ends, or an opaque picture would become translucent
+            means[..., -1] = np.round((means[..., -1] - step / 2) / (maximum + 1 - step) * maximum)
+    return means.astype(np.float32)
+
+
+def _flat_weights(edges: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+    """(pixels, cells): one for the cell that a pixel lies in."""
+    cells = np.arange(len(edges) - 1)
+    return np.equal.outer(np.repeat(cells, np.diff(edges)), cells).astype(np.float32)
+
+
+def _gaussian_weights(edges: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+    """(pixels, cells): a Gaussian around each cell's centre, normalised to a sum of one per pixel."""
+    centres = (edges[:-1] + edges[1:]) / 2
+    pixels = np.arange(edges[-1]) + 0.5
+    distance = (pixels[:, None] - centres[None, :]) / (edges[-1] / (len(edges) - 1) * _SPREAD)
+    weights: npt.NDArray[np.float64] = np.exp(-(distance**2) / 2)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights.astype(np.float32)
+
+
+def _nearest_entries(palette: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Index of the nearest palette entry for each colour of 5 bits a channel."""
+    levels = (np.arange(1 << _LUT_BITS, dtype=np.int32) << (8 - _LUT_BITS)) + (1 << (7 - _LUT_BITS))
+    best = np.full((len(levels),) * 3, np.iinfo(np.int32).max, np.int32)
+    nearest = np.zeros(best.shape, np.uint8)
+    for index, (red, green, blue) in enumerate(palette.astype(np.int32)):
+        distance = (
+            ((levels - red) ** 2)[:, None, None]
+            + ((levels - green) ** 2)[None, :, None]
+            + ((levels - blue) ** 2)[None, None, :]
+        )
+        closer = distance < best
+        best[closer], nearest[closer] = distance[closer], index
+    return nearest
