@@ -1,1 +1,165 @@
-"""The settings of one process."""
+"""The settings of one process: typed, frozen, and each with the place it came from.
+
+Precedence, highest first: command line, environment, `.env`, the JSON file named by `PIPELINE_CONFIG`,
+defaults. Only `bootstrap` and the entry points read this module; everything else is given what it needs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import DotEnvSettingsSource, EnvSettingsSource
+
+from streetveil.domain.options import MetadataPolicy, Profile, Style
+from streetveil.errors import ConfigurationError
+
+_MIB = 1024 * 1024
+# PIPELINE_CONFIG nests the store's settings; each name there is one of ours here.
+_AWS_CONFIG = {
+    "aws_access_key_id": "aws_access_key_id",
+    "aws_secret_access_key": "aws_secret_access_key",
+    "region_name": "aws_region",
+    "bucket_name": "s3_bucket",
+    "endpoint_url": "s3_endpoint_url",
+}
+
+Score = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(BaseSettings):
+    """All settings, by the names users write in the environment (in capitals). Built by `load_settings`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    database_url: SecretStr | None = Field(None, description="SQLAlchemy URL; without it SQLite in the data folder.")
+    redis_url: SecretStr | None = Field(None, description="Redis URL; without it the queue lives in the process.")
+    s3_bucket: str | None = Field(None, description="Bucket for pictures; without it files in the data folder.")
+    s3_endpoint_url: str | None = Field(None, description="Address of an S3-compatible store that is not AWS.")
+    aws_access_key_id: SecretStr | None = Field(None, description="S3 access key; without it the machine's role.")
+    aws_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
+    aws_region: str = Field("us-east-1", description="S3 region.")
+
+    data_dir: Path = Field(Path("data"), description="Folder of the embedded database, pictures and uploads.")
+    streetveil_cache: Path = Field(Path("~/.cache/streetveil"), description="Folder of the fetched models.")
+
+    host: str = Field("127.0.0.1", description="Address the API listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    num_workers: int = Field(0, ge=0, le=256, description="Worker threads; 0 means one per core.")
+    worker_id: str | None = Field(None, max_length=64, description="Name of this worker; by default host and pid.")
+    max_attempts: int = Field(5, ge=1, le=100, description="How often a job is tried before it has failed.")
+    shutdown_timeout_s: float = Field(30, ge=0, description="Seconds that running jobs are given on SIGTERM.")
+    max_queue_size: int = Field(1000, ge=1, description="Waiting jobs above which uploads are refused with 429.")
+    max_upload_bytes: int = Field(50 * _MIB, ge=1, description="Largest picture file, in bytes.")
+    max_pixels: int = Field(150_000_000, ge=1, description="Largest picture, width times height.")
+    max_batch_files: int = Field(100, ge=1, description="Most files in one batch upload.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
+
+    default_profile: Profile = Field(Profile.BALANCED, description="Profile of jobs that name none.")
+    default_style: Style = Field(Style.GAUSSIAN, description="Style of jobs that name none.")
+    default_metadata: MetadataPolicy = Field(MetadataPolicy.STRIP, description="What happens to EXIF by default.")
+    face_detection_model_path: Path | None = Field(None, description="Your own ONNX model for faces.")
+    vehicle_detection_model_path: Path | None = Field(None, description="Your own ONNX model for vehicles.")
+    plate_detection_model_path: Path | None = Field(None, description="Your own ONNX model for licence plates.")
+    face_confidence_threshold: Score | None = Field(None, description="Lowest score of a face; default: the model's.")
+    car_confidence_threshold: Score | None = Field(None, description="Lowest score of a vehicle; default: the model's.")
+    plate_confidence_threshold: Score | None = Field(None, description="Lowest score of a plate; default: the model's.")
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+            raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        return value.upper()
+
+    @field_validator("streetveil_cache", "data_dir")
+    @classmethod
+    def _home(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Values come through the constructor alone: `load_settings` reads the places and keeps their names."""
+        return (init_settings,)
+
+    @property
+    def embedded(self) -> bool:
+        """True where one process does it all: no server of any kind is named."""
+        return self.database_url is None and self.redis_url is None and self.s3_bucket is None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings, and for each name the place its value came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load_settings(
+    overrides: Mapping[str, Any] | None = None, *, env_file: Path | None = Path(".env")
+) -> LoadedSettings:
+    """Reads every place once.
+
+    Args:
+        overrides: values of the command line; None values count as not given.
+        env_file: file of `NAME=value` lines; None or an absent file is passed over.
+
+    Raises:
+        ConfigurationError: a value is not allowed, or the file named by `PIPELINE_CONFIG` cannot be used;
+            the message names the setting and its place, never a value.
+    """
+    places: list[tuple[str, Mapping[str, Any]]] = []
+    environment = EnvSettingsSource(Settings)
+    dotenv = DotEnvSettingsSource(Settings, env_file=env_file)
+    pipeline_config = environment.env_vars.get("pipeline_config") or dotenv.env_vars.get("pipeline_config")
+    if pipeline_config:
+        places.append((f"PIPELINE_CONFIG {pipeline_config}", _read_pipeline_config(Path(pipeline_config))))
+    places.append((".env", dotenv()))
+    places.append(("environment", environment()))
+    places.append(("command line", {name: value for name, value in (overrides or {}).items() if value is not None}))
+
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(Settings.model_fields, "default")
+    for place, found in places:
+        for name in found.keys() & Settings.model_fields.keys():
+            values[name] = found[name]
+            origins[name] = place
+    try:
+        return LoadedSettings(Settings(**values), origins)
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_explain(problem, origins) for problem in error.errors())) from None
+
+
+def _explain(problem: Any, origins: Mapping[str, str]) -> str:  # noqa: ANN401 - pydantic's own loosely typed dict
+    name = str(problem["loc"][0]) if problem["loc"] else "settings"
+    return f"{name.upper()} (from {origins.get(name, 'unknown')}): {problem['msg']}"
+
+
+def _read_pipeline_config(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"PIPELINE_CONFIG names {path}, which cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ConfigurationError(f"PIPELINE_CONFIG names {path}, which is not JSON: {error}.") from error
+    if not isinstance(content, dict) or not isinstance(content.get("aws_config", {}), dict):
+        raise ConfigurationError(f"PIPELINE_CONFIG names {path}, which must hold a JSON object.")
+    aws = content.pop("aws_config", {})
+    unknown = (content.keys() - Settings.model_fields.keys()) | (aws.keys() - _AWS_CONFIG.keys())
+    if unknown:
+        raise ConfigurationError(f"PIPELINE_CONFIG {path} has settings nobody knows: {', '.join(sorted(unknown))}.")
+    return content | {_AWS_CONFIG[name]: value for name, value in aws.items()}
