@@ -1,0 +1,50 @@
+"""`streetveil config`: what is in force, and why."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+from rich.table import Table
+
+from streetveil.settings import LoadedSettings, Settings, load_settings
+
+
+def build_app() -> typer.Typer:
+    """The verbs below `streetveil config`."""
+    app = typer.Typer(help="Show the settings in force.", no_args_is_help=True)
+    app.command("show")(show)
+    return app
+
+
+def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:
+    """Print every setting, its value (secrets masked) and where it came from.
+
+    Highest first: command line, environment, [bold].env[/bold], the JSON file named by
+    [bold]PIPELINE_CONFIG[/bold], defaults.
+    """
+    loaded = load_settings()
+    if as_json:
+        values = {
+            name.upper(): {"value": value, "origin": loaded.origins[name]} for name, value in printable(loaded).items()
+        }
+        typer.echo(json.dumps(values, indent=2))
+        return
+    table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
+    for name, value in printable(loaded).items():
+        shown = "" if value is None else str(value)
+        table.add_row(name.upper(), shown, loaded.origins[name], Settings.model_fields[name].description)
+    Console().print(table)
+
+
+def printable(loaded: LoadedSettings) -> dict[str, Any]:
+    """Every setting as plain text or number, in order of definition; of a secret only that it is set."""
+    values: dict[str, Any] = {}
+    for name in Settings.model_fields:
+        value = getattr(loaded.settings, name)
+        values[name] = "********" if isinstance(value, SecretStr) else value
+    plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return plain

@@ -1,0 +1,195 @@
+"""`streetveil redact`: files and folders in, redacted files out."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, TextIO
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from streetveil import bootstrap
+from streetveil.cli.photo_options import (
+    CarConfidence,
+    Classes,
+    FaceConfidence,
+    Metadata,
+    PlateConfidence,
+    ProfileOption,
+    StyleOption,
+    job_options,
+)
+from streetveil.cli.progress import progress_bar
+from streetveil.errors import UnwritableOutputError
+from streetveil.jobs.folder.files import FileTask, find_tasks
+from streetveil.jobs.folder.manifest import Manifest
+from streetveil.jobs.folder.run import FileOutcome, FileStatus, FolderRun
+from streetveil.observability.logs import configure_logging
+from streetveil.settings import load_settings
+
+_SHOWN_FAILURES = 20
+
+
+def redact(
+    sources: Annotated[list[Path], typer.Argument(metavar="SRC...", help="Photos, or folders of photos.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the redacted photos.")],
+    classes: Classes = None,
+    style: StyleOption = None,
+    profile: ProfileOption = None,
+    metadata: Metadata = None,
+    face_confidence: FaceConfidence = None,
+    plate_confidence: PlateConfidence = None,
+    car_confidence: CarConfidence = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Photos worked on at once; 0: one per core.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Redact again what is done already.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Append one JSON line per photo: regions, vehicles, errors.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be done.")] = False,
+) -> None:
+    """Blur faces and licence plates in photos.
+
+    Folders are searched through and their tree is mirrored in the output folder; the originals are never
+    touched. What is done already is skipped, so a run that was stopped is continued by starting it again.
+    A photo that cannot be redacted has no output.
+
+    [bold]Examples[/bold]
+
+      streetveil redact photos/ --output redacted/
+
+      streetveil redact a.jpg b.png -o redacted/ --style solid --classes face
+
+    [bold]Exit codes[/bold]: 0 all done; 1 some photos failed; 2 wrong usage; 3 nothing could be done; 130 interrupted.
+    """
+    settings = load_settings().settings
+    configure_logging(settings.log_level if settings.log_level != "INFO" else "WARNING", settings.log_format)
+    options = job_options(
+        settings,
+        classes=classes,
+        style=style,
+        profile=profile,
+        metadata=metadata,
+        face_confidence=face_confidence,
+        plate_confidence=plate_confidence,
+        car_confidence=car_confidence,
+    )
+    console = Console(stderr=True)
+    tasks = find_tasks(sources, output)
+    variant = bootstrap.results_variant(settings)
+    todo, done = (tasks, []) if force else Manifest(output, options, variant).split(tasks)
+    if dry_run:
+        _list_plan(todo, done)
+        return
+    if not tasks:
+        console.print("No photos found: looked for .jpg, .png, .webp, .tif and .bmp files.")
+        return
+    if not todo:
+        _summarise([], len(done), 0, output, console)
+        return
+    run = FolderRun(
+        bootstrap.build_anonymiser(settings),
+        options=options,
+        output=output,
+        variant=variant,
+        threads=jobs or bootstrap.worker_threads(settings),
+        force=force,
+    )
+    outcomes, interrupted = _work(run, todo, report, console)
+    _summarise(outcomes, len(done), len(todo), output, console)
+    if interrupted:
+        raise typer.Exit(130)
+    if any(outcome.status is FileStatus.FAILED for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _work(
+    run: FolderRun, todo: list[FileTask], report: Path | None, console: Console
+) -> tuple[list[FileOutcome], bool]:
+    outcomes = []
+    with _report(report) as lines, progress_bar(console) as progress, _stop_on_signals(run.stop) as interrupted:
+        bar = progress.add_task("Redacting", total=len(todo))
+        for outcome in run(todo):
+            if lines is not None:
+                lines.write(json.dumps(outcome.as_dict()) + "\n")
+                lines.flush()
+            outcomes.append(_summary_of(outcome))
+            progress.advance(bar)
+        return outcomes, interrupted()
+
+
+def _list_plan(todo: list[FileTask], done: list[FileTask]) -> None:
+    for task in todo:
+        typer.echo(f"would redact {task.source} -> {task.target}")
+    for task in done:
+        typer.echo(f"would skip   {task.source}: done already")
+    typer.echo(f"{len(todo)} to redact, {len(done)} done already.")
+
+
+def _summarise(outcomes: list[FileOutcome], done: int, todo: int, output: Path, console: Console) -> None:
+    counts = Counter(outcome.status for outcome in outcomes)
+    failed = [(outcome.task.source, outcome.failure) for outcome in outcomes if outcome.failure is not None]
+    faces = sum((outcome.blur_metadata or {}).get("faces_blurred", 0) for outcome in outcomes)
+    plates = sum((outcome.blur_metadata or {}).get("plates_blurred", 0) for outcome in outcomes)
+    for source, failure in failed[:_SHOWN_FAILURES]:
+        console.print(
+            f"[red]failed[/red] {escape(str(source))}: {escape(failure.detail)} ({failure.code})",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if len(failed) > _SHOWN_FAILURES:
+        console.print(f"... and {len(failed) - _SHOWN_FAILURES} more; --report FILE lists them all.")
+    left = todo - len(outcomes)
+    console.print(
+        f"{counts[FileStatus.REDACTED]} redacted ({faces} faces, {plates} licence plates), "
+        f"{done + counts[FileStatus.SKIPPED]} done already, {len(failed)} failed"
+        + (f", {left} left: run the same command again to continue" if left else "")
+        + f". Results are in {escape(str(output))}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _summary_of(outcome: FileOutcome) -> FileOutcome:
+    """The outcome without the long lists of boxes: a run of a million photos keeps one of these for each."""
+    metadata = outcome.blur_metadata
+    kept = {key: metadata[key] for key in ("faces_blurred", "plates_blurred")} if metadata is not None else None
+    return FileOutcome(outcome.task, outcome.status, outcome.seconds, kept, None, outcome.failure)
+
+
+@contextmanager
+def _report(path: Path | None) -> Iterator[TextIO | None]:
+    if path is None:
+        yield None
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise UnwritableOutputError(f"The report {path} cannot be written: {error.strerror}.") from error
+    with file:
+        yield file
+
+
+@contextmanager
+def _stop_on_signals(stop: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """The first SIGINT or SIGTERM lets running photos finish; a second SIGINT ends the run at once."""
+    received: list[int] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

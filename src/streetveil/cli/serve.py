@@ -1,0 +1,130 @@
+"""`streetveil serve`: the HTTP service, embedded: API and workers in one process."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+
+from streetveil import __version__, bootstrap
+from streetveil.api.app import create_app
+from streetveil.api.services import ApiServices
+from streetveil.errors import ConfigurationError
+from streetveil.observability.logs import configure_logging
+from streetveil.settings import Settings, load_settings
+from streetveil.worker.worker import Worker
+
+_log = structlog.get_logger(__name__)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [HOST, default 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0: a free one. [PORT, default 8000]")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-w", help="Worker threads; 0: one per core. [NUM_WORKERS]")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the database and the pictures. [DATA_DIR]")
+    ] = None,
+) -> None:
+    """Run the HTTP service: API and workers in one process, with SQLite and local files.
+
+    Jobs that were waiting or being worked on when the service was last stopped or killed are finished.
+    SIGTERM or Ctrl-C: no new requests and jobs are taken, running jobs finish.
+
+    The documentation of the API is at /docs. Other settings come from the environment; see
+    [bold]streetveil config show[/bold].
+    """
+    settings = load_settings(
+        {"host": host, "port": port, "num_workers": workers, "data_dir": data_dir},
+    ).settings
+    configure_logging(settings.log_level, settings.log_format)
+    # Bound before anything is loaded: a taken port is told at once.
+    with _listen(settings.host, settings.port) as listener:
+        address, bound_port = listener.getsockname()[:2]
+        app = create_app(lambda: _running(settings), version=__version__)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
+            )
+        )
+        _log.info("listening", host=address, port=bound_port)
+        server.run(sockets=[listener])
+        if not server.started:
+            raise typer.Exit(3)
+
+
+@contextmanager
+def _running(settings: Settings) -> Iterator[ApiServices]:
+    """Everything behind the API, workers included; leaving it drains them."""
+    with bootstrap.open_services(settings) as services:
+        worker = Worker(
+            queue=services.queue,
+            process=services.process,
+            threads=bootstrap.worker_threads(settings),
+            maintain=services.maintain.recover,
+        )
+        worker.start()
+        spool = settings.data_dir / "incoming"
+        _empty(spool)
+        try:
+            yield ApiServices(
+                submit=services.submit,
+                inspect=services.inspect,
+                retry=services.retry,
+                erase=services.erase,
+                anonymise=services.anonymise,
+                health=services.health,
+                max_upload_bytes=settings.max_upload_bytes,
+                max_pixels=settings.max_pixels,
+                max_batch_files=settings.max_batch_files,
+                spool_dir=spool,
+                default_options=bootstrap.default_options(settings),
+                max_concurrent_redactions=bootstrap.worker_threads(settings),
+            )
+        finally:
+            worker.stop(settings.shutdown_timeout_s)
+
+
+def _empty(spool: Path) -> None:
+    """Makes the folder of incoming files; what a killed process left there belongs to no request any more."""
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in spool.iterdir():
+        left.unlink(missing_ok=True)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        ConfigurationError: the port is taken, or the address is not one of this machine.
+    """
+    family = socket.AF_INET6 if _is_ipv6(host) else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(512)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"cannot listen on {host} port {port}: {error.strerror or error}. Choose another with --host and --port."
+        ) from error
+    return listener
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).version == 6
+    except ValueError:
+        return False

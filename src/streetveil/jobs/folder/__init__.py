@@ -1,0 +1,1 @@
+"""Redacting files and folders on disk."""
