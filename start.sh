@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Sets everything up, starts the embedded service and shows it at work on a sample photo.
+set -euo pipefail
+cd "$(dirname "$0")"
+. scripts/setup.sh
+
+usage() {
+    cat <<'TEXT'
+Usage: ./start.sh [--demo] [--port PORT]
+
+Installs what is missing, fetches the default models, starts the service, sends it a sample photo
+and shows the result. The service then runs until Ctrl-C.
+
+  --demo        end after the sample photo
+  --port PORT   port to listen on (default: 8000, or PORT from the environment)
+  --help        this text
+TEXT
+}
+
+demo=
+port=${PORT:-8000}
+while [ $# -gt 0 ]; do
+    case $1 in
+        --demo) demo=1 ;;
+        --port) [ $# -ge 2 ] || die "--port needs a number"; port=$2; shift ;;
+        --port=*) port=${1#--port=} ;;
+        -h|--help) usage; exit 0 ;;
+        *) usage >&2; die "unknown option: $1" ;;
+    esac
+    shift
+done
+case $port in ''|*[!0-9]*) die "--port needs a number, not '$port'" ;; esac
+[ "$port" -ge 1 ] && [ "$port" -le 65535 ] || die "--port must be from 1 to 65535, not $port"
+
+install_environment runtime
+.venv/bin/streetveil models pull > /dev/null
+
+say "starting the service on port $port"
+.venv/bin/streetveil serve --port "$port" &
+service=$!
+# On any way out the service gets SIGTERM, finishes its running jobs and is waited for.
+trap 'kill -TERM "$service" 2>/dev/null || true; wait "$service" 2>/dev/null || true' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+.venv/bin/python scripts/demo.py --url "http://127.0.0.1:$port" --pid "$service"
+[ -n "$demo" ] && exit 0
+say "the service runs at http://127.0.0.1:$port (documentation: /docs); Ctrl-C ends it"
+wait "$service"

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Installs what tests need and runs every check that decides whether a change may land.
+# Arguments go to pytest: ./test.sh -k redact
+set -euo pipefail
+cd "$(dirname "$0")"
+. scripts/setup.sh
+
+install_environment dev
+.venv/bin/streetveil models pull > /dev/null
+
+say "lint";            .venv/bin/ruff check . && .venv/bin/ruff format --check .
+say "types";           .venv/bin/mypy
+say "import rules";    .venv/bin/lint-imports --no-cache
+say "tests";           .venv/bin/pytest "$@"
