@@ -8,6 +8,7 @@ miscomputes on this processor is found at set-up and not in the results.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -31,30 +32,33 @@ def load_expected(name: str) -> dict[str, Any] | None:
     return answers
 
 
-def test_pattern(height: int, width: int) -> npt.NDArray[np.float32]:
+def reference_input(height: int, width: int) -> npt.NDArray[np.float32]:
     """float32 (1, 3, height, width) of whole numbers 0..255: stripes, steps and hyperbolas."""
     y, x, channel = np.ogrid[:height, :width, :3]
     values = (x * y // 128 + x // 37 * 53 + y // 29 * 31 + channel * 67) % 256
     return np.ascontiguousarray(values.astype(np.float32).transpose(2, 0, 1)[None])
 
 
-def check(path: Path, expected: dict[str, Any]) -> None:
-    """Run the model on the test pattern and compare.
+def check(path: Path, expected: Mapping[str, Any]) -> None:
+    """Run the model on the test pattern, at each of the stored sizes, and compare.
 
     Raises:
         ConversionError: an output is missing or a value differs by more than rounding explains.
     """
     session = Session(path)
-    _, _, height, width = expected["input"]
-    outputs = dict(zip((port.name for port in session.outputs), session.run(test_pattern(height, width)), strict=True))
-    for name, sampled in expected["outputs"].items():
-        if name not in outputs:
-            raise ConversionError(f"The converted {path.name} has no output {name}.")
-        found = outputs[name].reshape(-1)[sampled["indices"]]
-        wanted = np.asarray(sampled["values"], np.float32)
-        # the scores of a test pattern are small: their error counts against the greatest of them
-        difference = float(np.abs(found - wanted).max() / np.abs(wanted).max())
-        if not difference <= _TOLERANCE:  # NaN fails the comparison too
-            raise ConversionError(
-                f"The converted {path.name} computes something else: {name} differs by {difference:.1e} of its range."
-            )
+    names = [port.name for port in session.outputs]
+    for run in expected["runs"]:
+        _, _, height, width = run["input"]
+        outputs = dict(zip(names, session.run(reference_input(height, width)), strict=True))
+        for name, sampled in run["outputs"].items():
+            if name not in outputs:
+                raise ConversionError(f"The converted {path.name} has no output {name}.")
+            found = outputs[name].reshape(-1)[sampled["indices"]]
+            wanted = np.asarray(sampled["values"], np.float32)
+            # the scores of a test pattern are small: their error counts against the greatest of them
+            difference = float(np.abs(found - wanted).max() / np.abs(wanted).max())
+            if not difference <= _TOLERANCE:  # NaN fails the comparison too
+                raise ConversionError(
+                    f"The converted {path.name} computes something else: at {width}x{height} "
+                    f"{name} differs by {difference:.1e} of its range."
+                )

@@ -38,7 +38,7 @@ def convert_platedet(members: tuple[Path, ...]) -> onnx.ModelProto:
     (path,) = members
     published = read(path)
     nodes = [_widened(node) for node in published.graph.node]
-    names = {published.graph.input[0].name: INPUT}
+    names = {item.name: INPUT for item in published.graph.input}
     outputs: dict[str, tuple[int, int]] = {}
     for level, stride in enumerate(_STRIDES):
         for branch, name, channels in (("cv2", "boxes", _BOX_CHANNELS), ("cv3", "logits", 1)):

@@ -99,10 +99,10 @@ class GraphTranslator:
         stack = [(name, False) for name in outputs]
         while stack:
             name, ready = stack.pop()
-            if name not in self._published:
-                raise ConversionError(f"The graph has no node {name}.")
             if name in order or name in self._weights:
                 continue
+            if name not in self._published:
+                raise ConversionError(f"The graph has no node {name}.")
             if ready:
                 order[name] = None
             else:
