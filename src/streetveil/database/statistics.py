@@ -18,7 +18,7 @@ def counts(session: Session, batch_id: str | None) -> Mapping[JobStatus, int]:
     statement = select(JobRecord.status, func.count()).group_by(JobRecord.status)
     if batch_id is not None:
         statement = statement.where(JobRecord.batch_id == batch_id)
-    found = dict(session.execute(statement).tuples().all())
+    found = dict(session.execute(statement).all())
     return {status: found.get(status.value, 0) for status in JobStatus if status is not JobStatus.ERASED}
 
 

@@ -15,15 +15,17 @@ class Health:
     """Asks each dependency."""
 
     def __init__(self, *, database: Database, storage: ObjectStore, queue: JobQueue) -> None:
-        self._checks: dict[str, Callable[[], None]] = {
-            "database": database.check,
-            "storage": storage.check,
-            "queue": queue.check,
-        }
+        self._database = database
+        self._storage = storage
+        self._queue = queue
 
     def dependencies(self) -> dict[str, DependencyState]:
         """The state of `database`, `storage` and `queue`; never raises a StreetveilError."""
-        return {name: _state(check) for name, check in self._checks.items()}
+        return {
+            "database": _state(self._database.check),
+            "storage": _state(self._storage.check),
+            "queue": _state(self._queue.check),
+        }
 
 
 def _state(check: Callable[[], None]) -> DependencyState:

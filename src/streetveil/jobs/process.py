@@ -113,6 +113,7 @@ class Process:
             if completed:
                 _log.info("job_completed", attempt=claimed.attempts, processing_time=result.processing_time)
             else:
+                _log.info("claim_lost", attempt=claimed.attempts)
                 self._discard(claimed)
 
     def _produce(self, claimed: Job) -> JobResult:
@@ -152,13 +153,15 @@ class Process:
             postponed = transaction.jobs.postpone(claimed, failure, now=now, due_at=now + timedelta(seconds=delay_s))
             if postponed:
                 transaction.after_commit(partial(self._queue.put, claimed.id, delay_s=delay_s))
-        _log.warning("job_postponed", code=failure.code, attempt=claimed.attempts, delay_s=delay_s)
+        if postponed:
+            _log.warning("job_postponed", code=failure.code, attempt=claimed.attempts, delay_s=delay_s)
         self._discard(claimed)
 
     def _fail(self, claimed: Job, failure: JobFailure) -> None:
         with self._database.transaction() as transaction:
-            transaction.jobs.fail(claimed, failure, now=self._clock())
-        _log.warning("job_failed", code=failure.code, attempt=claimed.attempts)
+            failed = transaction.jobs.fail(claimed, failure, now=self._clock())
+        if failed:
+            _log.warning("job_failed", code=failure.code, attempt=claimed.attempts)
         self._discard(claimed)
 
     def _discard(self, claimed: Job) -> None:

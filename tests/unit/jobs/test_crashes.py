@@ -1,0 +1,183 @@
+"""The process dies, or an adapter fails, before and after every single step: nothing is lost, nothing is left over.
+
+Each scenario runs once per step. The steps are the calls that reach outside: of storage, of the database
+(a transaction's begin and its commit) and of the queue.
+"""
+
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from streetveil.domain.job import JobStatus
+from streetveil.errors import DatabaseUnavailableError, StorageUnavailableError, StreetveilError
+
+STORE_CALLS = ("put", "get", "delete")
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Fault:
+    """Strikes at step number `at`, before it is done or after."""
+
+    def __init__(self, at, *, after, deadly):
+        self.at = at
+        self.after = after
+        self.deadly = deadly
+        self.steps = 0
+        self.struck = False
+
+    def __call__(self, error, step):
+        if self.struck and self.deadly:
+            raise Killed
+        self.steps += 1
+        if self.steps != self.at:
+            return step()
+        self.struck = True
+        if self.after:
+            step()
+        raise Killed if self.deadly else error("struck")
+
+
+class FaultyStore:
+    def __init__(self, store, fault):
+        self._store = store
+        self._fault = fault
+
+    def __getattr__(self, name):
+        method = getattr(self._store, name)
+        if name not in STORE_CALLS:
+            return method
+        return lambda *args, **more: self._fault(StorageUnavailableError, lambda: method(*args, **more))
+
+
+class FaultyDatabase:
+    def __init__(self, database, fault):
+        self._database = database
+        self._fault = fault
+
+    def __getattr__(self, name):
+        return getattr(self._database, name)
+
+    @contextmanager
+    def snapshot(self):
+        self._fault(DatabaseUnavailableError, lambda: None)
+        with self._database.snapshot() as unit:
+            yield unit
+
+    @contextmanager
+    def transaction(self):
+        manager = self._database.transaction()
+        unit = manager.__enter__()
+        # What is done after the commit (queueing) is not done where that commit is where the process died.
+        actions = unit._actions
+        try:
+            yield unit
+        except BaseException as error:
+            if not manager.__exit__(type(error), error, error.__traceback__):
+                raise
+            return
+        kept, actions[:] = list(actions), []
+        try:
+            self._fault(DatabaseUnavailableError, lambda: manager.__exit__(None, None, None))
+        except BaseException as error:
+            if not self._fault.after:  # after it is committed, and nobody knows
+                manager.__exit__(type(error), error, error.__traceback__)
+            raise
+        for action in kept:
+            action()
+
+
+class FaultyQueue:
+    def __init__(self, queue, fault):
+        self._queue = queue
+        self._fault = fault
+
+    def __getattr__(self, name):
+        return getattr(self._queue, name)
+
+    def put(self, job_id, *, delay_s=0.0):
+        self._fault(StreetveilError, lambda: self._queue.put(job_id, delay_s=delay_s))
+
+
+def wrapped_by(fault):
+    return {
+        "wrap_storage": lambda store: FaultyStore(store, fault),
+        "wrap_database": lambda database: FaultyDatabase(database, fault),
+        "wrap_queue": lambda queue: FaultyQueue(queue, fault),
+    }
+
+
+def scenario(house, answered):
+    """What clients and a worker do; `answered` keeps what clients were told."""
+    calls = [
+        lambda: answered.__setitem__("a", house.upload(b"a", idempotency_key="a").id),
+        lambda: answered.__setitem__("b", house.upload(b"b").id),
+        house.drain,
+        lambda: house.erase(answered["a"]) if "a" in answered else None,
+        lambda: answered.__setitem__("erased", True) if "a" in answered else None,
+        house.drain,
+    ]
+    house.anonymise.failures = [StorageUnavailableError("passing")]
+    for call in calls:
+        with suppress(StreetveilError):  # the client is told so, or the queue logs it
+            call()
+
+
+def assert_nothing_lost(house, answered):
+    for job in house.jobs():
+        house.assert_completed(job, house.files.get(job.original_key))
+        assert job.result is not None
+    present = {job.id for job in house.jobs()}
+    assert "b" not in answered or answered["b"] in present
+    if "a" in answered and answered["a"] not in present:
+        assert house.row(answered["a"]).status is JobStatus.ERASED
+        assert house.row(answered["a"]).filename == ""
+    house.assert_nothing_is_left_over()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_the_process_dies_at_any_step(make_house, after):
+    step = 0
+    while True:
+        step += 1
+        fault = Fault(step, after=after, deadly=True)
+        answered: dict[str, Any] = {}
+        doomed = make_house(f"killed-{step}", **wrapped_by(fault))
+        try:
+            scenario(doomed, answered)
+        except Killed:
+            doomed.close()
+        if not fault.struck:
+            break
+        restarted = make_house(f"killed-{step}")
+        restarted.clock.turn(seconds=1)
+        restarted.maintain.recover(alone=True)
+        restarted.drain()
+        assert_nothing_lost(restarted, answered)
+        restarted.close()
+    assert step > 20, "the scenario reaches outside less often than it used to: is everything wrapped?"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_adapter_fails_once_at_any_step(make_house, after):
+    step = 0
+    while True:
+        step += 1
+        fault = Fault(step, after=after, deadly=False)
+        answered: dict[str, Any] = {}
+        house = make_house(f"failed-{step}", **wrapped_by(fault))
+        scenario(house, answered)
+        # Nobody restarts: the leases run out, and the objects get old. The fault may strike as late as here.
+        house.clock.turn(hours=2)
+        for _ in range(2):
+            with suppress(StreetveilError):
+                house.maintain.recover()
+            house.drain()
+        assert_nothing_lost(house, answered)
+        house.close()
+        if not fault.struck:
+            break
+    assert step > 20
