@@ -41,8 +41,6 @@ def chunks(reader: Reader) -> Iterator[Chunk]:
     """
     (riff_length,) = reader.unpack("<I", 4)
     end = 8 + riff_length
-    if reader.complete and end > len(reader.data):
-        raise UndecodableImageError("The WebP is truncated.")
     position = 12
     for _ in range(_MAX_CHUNKS):
         if position + 8 > end:
@@ -52,6 +50,8 @@ def chunks(reader: Reader) -> Iterator[Chunk]:
         start = position + 8
         if start + length > end:
             raise UndecodableImageError(f"The WebP has a chunk that is longer than the file, at byte {position}.")
+        if reader.complete:
+            reader.require(start, length)
         yield Chunk(kind, start, start + length)
         position = start + length + length % 2
     raise UndecodableImageError("The WebP has too many chunks.")
