@@ -17,6 +17,8 @@ from streetveil.errors import StreetveilError
 
 PROBLEM_JSON = "application/problem+json"
 
+INTERNAL_DETAIL = "The service could not do this. Its log says why, under the request id."
+
 RETRY_UNAVAILABLE_S = 5
 
 # Kinds from `streetveil.errors` with their statuses; all others are the service's own fault: 500.
@@ -52,7 +54,7 @@ def status_of(kind: type[StreetveilError]) -> HTTPStatus:
 def public_detail(error: StreetveilError) -> str:
     """The error's sentence where it is about the request; what is wrong inside is for the log alone."""
     if status_of(type(error)) == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return "The service could not do this. Its log says why, under the request id."
+        return INTERNAL_DETAIL
     return error.detail
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from streetveil.api.errors import PROBLEM_JSON, status_of
+from streetveil.api.errors import INTERNAL_DETAIL, PROBLEM_JSON, status_of
 from streetveil.api.schemas import Problem
 from streetveil.domain.detections import REDACTABLE
 from streetveil.domain.options import MetadataPolicy, Profile, Style
@@ -41,7 +42,7 @@ def problems(*kinds: type[StreetveilError]) -> Responses:
 def _problem_response(status: HTTPStatus, kinds: list[type[StreetveilError]]) -> Json:
     examples = {kind.code: {"value": _example(status, kind)} for kind in kinds}
     response: Json = {
-        "description": "; ".join((kind.__doc__ or kind.code).splitlines()[0].rstrip(".") for kind in kinds),
+        "description": " ".join(f"`{kind.code}`: {_meaning(kind)}" for kind in kinds),
         "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
     }
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
@@ -56,11 +57,17 @@ def _example(status: HTTPStatus, kind: type[StreetveilError]) -> Json:
         "type": f"urn:streetveil:error:{kind.code}",
         "title": kind.code.replace("_", " ").capitalize(),
         "status": int(status),
-        "detail": (kind.__doc__ or kind.code).splitlines()[0],
+        "detail": _meaning(kind),
         "code": kind.code,
         "retryable": kind.retryable,
         "request_id": "3f1c9f7a2b6e4a54b0a1a2a3d4e5f607",
     }
+
+
+def _meaning(kind: type[StreetveilError]) -> str:
+    if kind is StreetveilError:
+        return INTERNAL_DETAIL
+    return re.sub(r" \(HTTP \d+\)", "", (kind.__doc__ or kind.code).splitlines()[0])
 
 
 def photo_form(file_field: str, *, many: bool = False) -> Json:
@@ -121,7 +128,13 @@ def _describe(app: FastAPI) -> Json:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs", {}))
     schemas["Problem"] = problem
+    # FastAPI's own shape of validation errors is never used: what may fail is declared by the routes, and
+    # where it adds a 422 of its own, the parameters are plain strings that cannot fail.
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
     for operation in _operations(document):
+        if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+            del operation["responses"]["422"]
         for response in operation["responses"].values():
             response.setdefault("headers", {})["X-Request-ID"] = {
                 "description": "The request's id, also in the service's log.",

@@ -16,7 +16,7 @@ class RedactionSlots:
     def __init__(self, concurrent: int, waiting: int) -> None:
         self._slots = anyio.CapacityLimiter(concurrent)
         self._room = concurrent + waiting
-        self._inside = 0
+        self.inside = 0
 
     @asynccontextmanager
     async def admitted(self) -> AsyncIterator[None]:
@@ -25,13 +25,13 @@ class RedactionSlots:
         Raises:
             OverloadedError: too many requests are here already.
         """
-        if self._inside >= self._room:
+        if self.inside >= self._room:
             raise OverloadedError("Too many photos are being redacted at this moment; /upload queues them.")
-        self._inside += 1
+        self.inside += 1
         try:
             yield
         finally:
-            self._inside -= 1
+            self.inside -= 1
 
     @property
     def limiter(self) -> anyio.CapacityLimiter:

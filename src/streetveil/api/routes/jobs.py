@@ -109,7 +109,9 @@ def retry(job_id: JobId, services: Services) -> SubmittedJob:
     return SubmittedJob.of(services.retry(job_id))
 
 
-@router.delete("/jobs/{job_id}", status_code=204, responses=problems(errors.JobNotFoundError, *COMMON))
+@router.delete(
+    "/jobs/{job_id}", status_code=204, response_class=Response, responses=problems(errors.JobNotFoundError, *COMMON)
+)
 def erase(job_id: JobId, services: Services) -> None:
     """Removes a job's images and everything that was found in them. It cannot be undone."""
     services.erase(job_id)
