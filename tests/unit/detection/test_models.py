@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +47,19 @@ def test_the_licence_of_the_plate_model_is_told():
 
     assert plates.licence == "AGPL-3.0"
     assert plates.licence_note
+
+
+@pytest.mark.parametrize("card", CATALOGUE, ids=lambda card: card.name)
+def test_the_documentation_tells_what_the_catalogue_does(card):
+    told = (Path(__file__).parents[3] / "docs" / "models.md").read_text("utf-8")
+
+    separator = "==" if card.source.registry == "pypi" else "@"
+    assert f"`{card.source.package}{separator}{card.source.version}`" in told
+    for member in card.members:
+        assert f"| `{member.name}` | `{member.sha256}` |" in told
+    if card in MODELS:
+        (row,) = (
+            line for line in told.splitlines() if line.startswith(f"| `{card.name}` |") and card.source.package in line
+        )
+        assert card.licence in row
+        assert row.endswith(f"| {card.default_threshold:g} |")

@@ -250,9 +250,12 @@ def start(tmp_path):
 
 
 def wait_for(process, line):
+    """What the process said before the line."""
+    before: list[str] = []
     for said in process.stdout:
         if said.strip() == line:
-            return
+            return before
+        before.append(said.strip())
     pytest.fail(f"the process ended without saying {line!r}")
 
 
@@ -281,7 +284,7 @@ def test_of_two_processes_the_second_waits_and_finds_the_work_done(tmp_path, sta
     first.stdin.flush()
 
     wait_for(first, "pulled")
-    wait_for(second, "pulled")
+    assert "CONVERTING" not in wait_for(second, "pulled")
     assert (first.wait(), second.wait()) == (0, 0)
     cache_at(tmp_path).verify(MODEL)
 
