@@ -1,0 +1,61 @@
+"""A worker takes jobs until it is told to stop, finishes those it has, and tidies up meanwhile."""
+
+import threading
+from queue import Queue
+
+from streetveil.errors import DatabaseUnavailableError
+from streetveil.queue.memory import MemoryQueue
+from streetveil.worker.worker import Worker, WorkerState
+
+PATIENCE_S = 20
+
+
+def test_a_worker_processes_what_is_queued_until_it_stops():
+    queue, done = MemoryQueue(), Queue()  # type: ignore[var-annotated]
+    worker = Worker(queue=queue, process=done.put, threads=2)
+    assert not worker.state().running
+    worker.start()
+    queue.put("a")
+    assert done.get(timeout=PATIENCE_S) == "a"
+    assert worker.state().running
+    assert worker.stop(PATIENCE_S)
+    queue.put("b")
+    assert worker.state() == WorkerState(running=False, threads=2, busy=0)
+    assert queue.depth() == 1
+
+
+def test_a_stop_waits_for_running_jobs_up_to_its_deadline():
+    queue, started, release = MemoryQueue(), threading.Event(), threading.Event()
+
+    def process(_job_id):
+        started.set()
+        release.wait(PATIENCE_S)
+
+    worker = Worker(queue=queue, process=process, threads=1)
+    worker.start()
+    queue.put("a")
+    assert started.wait(PATIENCE_S)
+    assert worker.state().busy == 1
+    assert not worker.stop(0.05)
+    release.set()
+    assert worker.stop(PATIENCE_S)
+
+
+def test_maintenance_goes_on_after_a_failure():
+    rounds: Queue[int] = Queue()
+    failures = [DatabaseUnavailableError("down"), RuntimeError("a defect")]
+
+    def maintain():
+        rounds.put(1)
+        if failures:
+            raise failures.pop(0)
+
+    worker = Worker(queue=MemoryQueue(), process=print, threads=1, maintain=maintain, maintain_every_s=0.001)
+    worker.start()
+    for _ in range(4):
+        rounds.get(timeout=PATIENCE_S)
+    assert worker.stop(PATIENCE_S)
+
+
+def test_a_worker_that_never_started_stops():
+    assert Worker(queue=MemoryQueue(), process=print, threads=1).stop(0)
