@@ -59,7 +59,7 @@ def test_the_documentation_tells_what_the_catalogue_does(card):
         assert f"| `{member.name}` | `{member.sha256}` |" in told
     if card in MODELS:
         (row,) = (
-            line for line in told.splitlines() if line.startswith(f"| `{card.name}` |") and card.source.package in line
+            line for line in told.splitlines() if line.startswith(f"| `{card.name}` |") and card.source.version in line
         )
         assert card.licence in row
         assert row.endswith(f"| {card.default_threshold:g} |")
