@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import structlog
@@ -46,22 +48,51 @@ def serve(
         {"host": host, "port": port, "num_workers": workers, "data_dir": data_dir},
     ).settings
     configure_logging(settings.log_level, settings.log_format)
-    # Bound before anything is loaded: a taken port is told at once.
-    with _listen(settings.host, settings.port) as listener:
-        address, bound_port = listener.getsockname()[:2]
-        app = create_app(lambda: _running(settings), version=__version__)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                server_header=False,
-                timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
-            )
+    # The services are opened here and not in the application's lifespan, where uvicorn would tell what is wrong
+    # with the settings by a traceback.
+    app = create_app(lambda: nullcontext(services), version=__version__)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
         )
+    )
+    # Bound before anything is loaded: a taken port is told at once.
+    with _listen(settings.host, settings.port) as listener, _ended_by_signals(server), _running(settings) as services:
+        address, bound_port = listener.getsockname()[:2]
         _log.info("listening", host=address, port=bound_port)
         server.run(sockets=[listener])
-        if not server.started:
-            raise typer.Exit(3)
+    if not server.started:
+        raise typer.Exit(3)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leaves the handlers of `_ended_by_signals` in force; uvicorn's own end the process before it is drained."""
+        yield
+
+
+@contextmanager
+def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """SIGTERM and SIGINT, whenever they come, end the service in order.
+
+    A second SIGINT waits for no open connection, a third for nothing.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if server.force_exit:
+            raise KeyboardInterrupt
+        server.handle_exit(number, frame)
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
