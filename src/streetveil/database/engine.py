@@ -15,16 +15,16 @@ from streetveil.errors import ConfigurationError, DatabaseUnavailableError
 WRITING = "streetveil_writing"
 """Execution option of connections that will write."""
 
-_BUSY_TIMEOUT_S = 30
-
 
 def sqlite_url(path: Path) -> str:
     """The database URL of the SQLite file `path`."""
     return f"sqlite:///{path.absolute()}"
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, busy_timeout_s: float = 30.0) -> Engine:
     """The engine of a database URL; connects to nothing yet.
+
+    `busy_timeout_s`: how long a writer waits for the one before it.
 
     Raises:
         ConfigurationError: the URL cannot be read, or names a database that is not supported.
@@ -42,7 +42,7 @@ def open_engine(url: str) -> Engine:
     _make_private(Path(parsed.database))
     engine = create_engine(
         parsed,
-        connect_args={"timeout": _BUSY_TIMEOUT_S},
+        connect_args={"timeout": busy_timeout_s},
         pool_size=8,
         max_overflow=56,  # FastAPI's 40 threads and the workers'
         hide_parameters=True,  # names of files are in them, and errors are logged
