@@ -6,7 +6,6 @@ photo with the same options has the same result wherever it came in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,9 +50,7 @@ class Anonymiser:
         Raises:
             StreetveilError: the photo cannot be read or redacted; there is no result then.
         """
-        picture = Picture.open(data, max_pixels=self._max_pixels)
-        [scene] = self._detector.detect([picture], [query_for(options)])
-        regions = regions_of(scene, picture, options)
+        picture, scene, regions = self.detect(data, options)
         file = self._redactor.redact(picture, regions, options.metadata)
         return Anonymised(
             file=file,

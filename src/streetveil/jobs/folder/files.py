@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -28,10 +29,11 @@ class FileTask:
 def find_photos(sources: Iterable[Path], *, outside: Path | None = None) -> Iterator[tuple[Path, Path]]:
     """Every photo among `sources`, with its path relative to the folder it was found through.
 
-    Links to folders are not followed, and the folder `outside` is passed over.
+    Links to folders are not followed, and the folder `outside` is passed over. A folder that cannot be
+    searched stands for the photos in it: reading it fails, so that they are not left out without a word.
 
     Raises:
-        UnreadableFileError: a source does not exist.
+        UnreadableFileError: a source does not exist or cannot be searched.
     """
     skipped = outside.resolve() if outside is not None else None
     for source in sources:
@@ -43,34 +45,61 @@ def find_photos(sources: Iterable[Path], *, outside: Path | None = None) -> Iter
             raise UnreadableFileError(f"{source} does not exist.")
 
 
-def find_tasks(sources: Iterable[Path], output: Path) -> list[FileTask]:
+def find_tasks(sources: Iterable[Path], output: Path, *, added_suffix: str = "") -> list[FileTask]:
     """Every photo among `sources`; a folder's tree is mirrored below `output`, a file goes directly into it.
 
+    `added_suffix` goes behind the name that a photo has already: `a.jpg` becomes `a.jpg.png`.
+
     Raises:
-        UnreadableFileError: a source does not exist.
-        OutputConflictError: two sources would have the same output, or an output would replace its source.
+        UnreadableFileError: a source does not exist or cannot be searched.
+        OutputConflictError: two sources would have the same output, or an output would replace a source.
     """
     tasks: dict[Path, FileTask] = {}
-    for path, name in find_photos(sources, outside=output):
+    for path, found_as in find_photos(sources, outside=output):
+        name = found_as.with_name(found_as.name + added_suffix)
         target = output / name
         earlier = tasks.get(target)
         if earlier is not None and earlier.source.resolve() != path.resolve():
             raise OutputConflictError(
-                f"{earlier.source} and {path} would both be written to {target}; run them with separate --output."
+                f"{earlier.source} and {path} would both be written to {target}; run them with separate output folders."
             )
-        if target.exists() and target.samefile(path):
-            raise OutputConflictError(f"The result of {path} would replace it; choose another --output folder.")
         tasks[target] = FileTask(path, target, name.as_posix())
+    _refuse_replacing_sources(tasks.values())
     return list(tasks.values())
 
 
+def _refuse_replacing_sources(tasks: Iterable[FileTask]) -> None:
+    sources = {identity: task.source for task in tasks if (identity := _identity(task.source)) is not None}
+    for task in tasks:
+        replaced = sources.get(identity) if (identity := _identity(task.target)) is not None else None
+        if replaced is not None:
+            raise OutputConflictError(f"The result of {task.source} would replace {replaced}; choose another folder.")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells one file from all others, whatever links lead to it; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _pictures(folder: Path, skipped: Path | None) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
+    closed: list[Path] = []
+
+    def note(error: OSError) -> None:
+        closed.append(Path(error.filename))
+        if closed[-1] == folder:
+            raise UnreadableFileError(f"{folder} cannot be searched: {error.strerror}.") from error
+
+    for root, folders, names in os.walk(folder, onerror=note):
         here = Path(root)
         folders[:] = sorted(name for name in folders if (here / name).resolve() != skipped)
         for name in sorted(names):
             if Path(name).suffix.lower() in PICTURE_SUFFIXES:
                 yield here / name
+    yield from closed
 
 
 def read_photo(path: Path) -> bytes:
@@ -80,6 +109,8 @@ def read_photo(path: Path) -> bytes:
         UnreadableFileError: it cannot be read, or is no regular file.
         TooLargeError: it is over 1 GiB.
     """
+    if path.is_dir():
+        raise UnreadableFileError(f"The folder {path} cannot be searched.")
     if not path.is_file():  # a pipe or device would block or never end
         raise UnreadableFileError(f"{path} is not a file.")
     try:
@@ -98,8 +129,9 @@ def write_result(path: Path, data: bytes) -> None:
     Raises:
         UnwritableOutputError: the disk is full or the folder cannot be written to.
     """
-    # One name per target: what a killed run left is overwritten by the next.
-    part = path.with_name(f".{path.name}{_PART_SUFFIX}"[-250:])
+    # One name per target: what a killed run left is overwritten by the next. A digest is short, and a name
+    # may be as long as a file system allows.
+    part = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:24]}{_PART_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from streetveil.domain.options import JobOptions
-from streetveil.errors import UnreadableFileError
+from streetveil.errors import UnreadableFileError, UnwritableOutputError
 from streetveil.jobs.folder.files import FileTask
 
 MANIFEST_NAME = ".streetveil-manifest.jsonl"
@@ -28,6 +28,9 @@ class Manifest:
         output: the output folder.
         options: of the run; what was made with others is not done.
         variant: names whatever else decides the results, as models and thresholds do.
+
+    Raises:
+        UnreadableFileError: there is a manifest that cannot be read.
     """
 
     def __init__(self, output: Path, options: JobOptions, variant: str) -> None:
@@ -36,13 +39,24 @@ class Manifest:
         self._made_with = hashlib.sha256(made_with.encode()).hexdigest()[:16]
         self._lock = threading.Lock()
         self._made: dict[str, object] = {}
-        if self._path.exists():
-            for line in self._path.read_bytes().splitlines():
-                try:
-                    entry = json.loads(line)
-                    self._made[entry["name"]] = entry["made_from"]
-                except (ValueError, KeyError, TypeError):
-                    log.warning("manifest_line_ignored", length=len(line))
+        self._torn = False
+        self._read()
+
+    def _read(self) -> None:
+        line = b"\n"
+        try:
+            with self._path.open("rb") as file:
+                for line in file:
+                    try:
+                        entry = json.loads(line)
+                        self._made[entry["name"]] = entry["made_from"]
+                    except (ValueError, KeyError, TypeError):
+                        log.warning("manifest_line_ignored", length=len(line))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise UnreadableFileError(f"{self._path} cannot be read: {error.strerror}.") from error
+        self._torn = not line.endswith(b"\n")
 
     def split(self, tasks: Iterable[FileTask]) -> tuple[list[FileTask], list[FileTask]]:
         """The tasks that are to be done, and those that are done already."""
@@ -60,10 +74,19 @@ class Manifest:
             return False
 
     def record(self, task: FileTask, state: object) -> None:
-        """Remembers that the output was made from `state` of the source."""
+        """Remembers that the output was made from `state` of the source.
+
+        Raises:
+            UnwritableOutputError: the disk is full, say.
+        """
         line = json.dumps({"name": task.name, "made_from": state}, ensure_ascii=True) + "\n"
-        with self._lock, self._path.open("a", encoding="ascii") as file:
-            file.write(line)
+        try:
+            with self._lock, self._path.open("a", encoding="ascii") as file:
+                file.write("\n" + line if self._torn else line)
+                self._torn = False
+        except OSError as error:
+            self._torn = True
+            raise UnwritableOutputError(f"{self._path} cannot be written: {error.strerror}.") from error
         self._made[task.name] = state
 
     def made(self, task: FileTask) -> bool:

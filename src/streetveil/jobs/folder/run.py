@@ -150,14 +150,13 @@ class FolderRun:
             state = manifest.state_of(task.source)
             data = read_photo(task.source)
             result = self._anonymise(data, self._options)
-            write_result(task.target, result.file.data)
-            manifest.record(task, state)
+            self._keep(result, task, state, manifest)
         except Exception as error:
             if not isinstance(error, StreetveilError):
                 log.exception("file_failed", code=StreetveilError.code)
             # An output of an earlier run belongs to a source or to options that are no longer asked for.
             if manifest.made(task):
-                task.target.unlink(missing_ok=True)
+                _remove(task.target)
             return FileOutcome(task, FileStatus.FAILED, failure=_failure(error))
         return FileOutcome(
             task,
@@ -166,6 +165,21 @@ class FolderRun:
             blur_metadata=result.blur_metadata,
             detection_metadata=result.detection_metadata,
         )
+
+    def _keep(self, result: Anonymised, task: FileTask, state: object, manifest: Manifest) -> None:
+        write_result(task.target, result.file.data)
+        try:
+            manifest.record(task, state)
+        except StreetveilError:
+            _remove(task.target)  # a photo that failed has no output
+            raise
+
+
+def _remove(target: Path) -> None:
+    try:
+        target.unlink(missing_ok=True)
+    except OSError:
+        log.exception("stale_output_left", path=str(target))
 
 
 def _failure(error: Exception) -> JobFailure:
