@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from streetveil.cli.text import visible
 from streetveil.settings import LoadedSettings, Settings, load_settings
 
 
@@ -36,7 +38,8 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instea
     table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
     for name, value in printable(loaded).items():
         shown = "" if value is None else str(value)
-        table.add_row(name.upper(), shown, loaded.origins[name], Settings.model_fields[name].description)
+        meaning = Settings.model_fields[name].description or ""
+        table.add_row(name.upper(), *(escape(visible(text)) for text in (shown, loaded.origins[name], meaning)))
     Console().print(table)
 
 

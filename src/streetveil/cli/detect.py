@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +24,7 @@ from streetveil.detection.base import Scene
 from streetveil.domain.options import JobOptions
 from streetveil.errors import StreetveilError
 from streetveil.jobs.anonymise import Anonymiser
-from streetveil.jobs.folder.files import find_photos, read_photo, write_result
+from streetveil.jobs.folder.files import find_photos, find_tasks, read_photo, write_result
 from streetveil.observability.logs import configure_logging
 from streetveil.settings import load_settings
 
@@ -59,19 +58,25 @@ def detect(
         plate_confidence=plate_confidence,
         car_confidence=car_confidence,
     )
-    photos = list(find_photos(sources, outside=draw))
+    photos: list[tuple[Path, Path | None]] = (
+        [(source, None) for source, _ in find_photos(sources)]
+        if draw is None
+        else [(task.source, task.target) for task in find_tasks(sources, draw, added_suffix=".png")]
+    )
     anonymiser = bootstrap.build_anonymiser(settings)
 
-    def examine(photo: tuple[Path, Path]) -> dict[str, Any]:
-        source, name = photo
-        drawing = draw / name.with_suffix(".png") if draw is not None else None
+    def examine(photo: tuple[Path, Path | None]) -> dict[str, Any]:
+        source, drawing = photo
         return {"source": str(source)} | _detect_one(source, drawing, anonymiser, options)
 
     failed = 0
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for line in pool.map(examine, photos):
-            failed += "error" in line
-            typer.echo(json.dumps(line))
+    with ThreadPoolExecutor(bootstrap.worker_threads(settings)) as pool:
+        try:
+            for line in pool.map(examine, photos):
+                failed += "error" in line
+                typer.echo(json.dumps(line))
+        finally:  # Ctrl-C, or a reader like `head` that has enough
+            pool.shutdown(cancel_futures=True)
     if failed:
         Console(stderr=True).print(f"{failed} of {len(photos)} photos could not be read.")
         raise typer.Exit(1)

@@ -42,8 +42,8 @@ def evaluate(
 
     An object counts as covered [bold]whole[/bold] from 99.5 % of its labelled box on, and as
     [bold]missed[/bold] below 80 %: that share is the leak rate, given with its 95 % confidence
-    interval. [bold]Stray[/bold] regions lie on no labelled object. Vehicles are not redacted; for them
-    the detected boxes count. Nothing is written but the figures.
+    interval. [bold]Stray[/bold] regions, a photo, lie on no labelled object. Vehicles are not redacted: for them
+    the detected boxes count, and [bold]IoU .5[/bold] is how many were matched that well. Nothing is written but the figures.
 
     [bold]Example[/bold]: streetveil evaluate ../shared/data --profile accurate --json figures.json
     """
@@ -101,33 +101,25 @@ def _choose(subsets: list[Subset], wanted: frozenset[Label], limit: int | None) 
 
 
 def as_table(report: Report) -> Table:
-    """One row per subset and class."""
+    """One row per subset and class; narrow enough for 80 columns."""
     table = Table("subset", "class", box=None, pad_edge=False)
-    for heading in ("photos", "objects", "whole", "over 80 %", "missed", "leak rate (95 %)", "stray/photo", "IoU 0.5"):
-        table.add_column(heading, justify="right")
+    for heading in ("photos", "objects", "whole", ">80 %", "missed", "leaks", "95 %", "stray", "IoU .5"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for (subset, name), tally in report.tallies.items():
+        counts = (tally.images, tally.objects, tally.whole, tally.mostly, tally.missed)
         table.add_row(
             subset,
             name,
-            str(tally.images),
-            str(tally.objects),
-            _share(tally.whole, tally),
-            _share(tally.mostly, tally),
-            _share(tally.missed, tally),
-            _leak_rate(tally),
+            *map(str, counts),
+            *_leaks(tally),
             f"{tally.stray / tally.images:.2f}",
-            _share(tally.found, tally) if name == VEHICLE else "",
+            str(tally.found) if name == VEHICLE else "",
         )
     return table
 
 
-def _share(count: int, tally: Tally) -> str:
-    return f"{count} ({count / tally.objects:.0%})" if tally.objects else "-"
-
-
-def _leak_rate(tally: Tally) -> str:
+def _leaks(tally: Tally) -> tuple[str, str]:
     interval = wilson(tally.missed, tally.objects)
     if interval is None:
-        return "-"
-    low, high = interval
-    return f"{tally.missed / tally.objects:.1%} ({low:.1%} to {high:.1%})"
+        return "-", "-"
+    return f"{tally.missed / tally.objects:.1%}", f"{interval[0]:.1%}-{interval[1]:.1%}"

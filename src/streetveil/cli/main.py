@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from streetveil import __version__
 from streetveil.cli import config, detect, models, redact, serve
+from streetveil.cli.text import visible
 from streetveil.errors import StreetveilError
 
 # sysexits.h has no code for "some files failed"; 1 is that, 2 is click's for wrong usage, 3 is ours for all else.
@@ -56,6 +57,6 @@ def run() -> None:
         build_app()()
     except StreetveilError as error:
         Console(stderr=True).print(
-            f"[red]error[/red] ({error.code}): {escape(error.detail)}", highlight=False, soft_wrap=True
+            f"[red]error[/red] ({error.code}): {escape(visible(error.detail))}", highlight=False, soft_wrap=True
         )
         sys.exit(EXIT_ERROR)

@@ -8,6 +8,7 @@ import typer
 
 from streetveil.bootstrap import default_options
 from streetveil.domain.options import JobOptions, MetadataPolicy, Profile, Style
+from streetveil.errors import InvalidOptionError
 from streetveil.settings import Settings
 
 Classes = Annotated[
@@ -27,8 +28,11 @@ def job_options(settings: Settings, **given: str | float | None) -> JobOptions:
     """The options given on the command line over those of the settings.
 
     Raises:
-        InvalidOptionError: a value is not allowed.
+        typer.BadParameter: a value is not allowed.
     """
-    return JobOptions.parse(
-        default_options(settings) | {name: value for name, value in given.items() if value is not None}
-    )
+    try:
+        return JobOptions.parse(
+            default_options(settings) | {name: value for name, value in given.items() if value is not None}
+        )
+    except InvalidOptionError as error:
+        raise typer.BadParameter(error.detail) from error

@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, TextIO
@@ -27,6 +28,7 @@ from streetveil.cli.photo_options import (
     job_options,
 )
 from streetveil.cli.progress import progress_bar
+from streetveil.cli.text import visible
 from streetveil.errors import UnwritableOutputError
 from streetveil.jobs.folder.files import FileTask, find_tasks
 from streetveil.jobs.folder.manifest import Manifest
@@ -47,7 +49,9 @@ def redact(
     face_confidence: FaceConfidence = None,
     plate_confidence: PlateConfidence = None,
     car_confidence: CarConfidence = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Photos worked on at once; 0: one per core.")] = 0,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=0, max=256, help="Photos worked on at once; 0: one per core.")
+    ] = 0,
     force: Annotated[bool, typer.Option("--force", help="Redact again what is done already.")] = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Append one JSON line per photo: regions, vehicles, errors.")
@@ -113,12 +117,10 @@ def _work(
     run: FolderRun, todo: list[FileTask], report: Path | None, console: Console
 ) -> tuple[list[FileOutcome], bool]:
     outcomes = []
-    with _report(report) as lines, progress_bar(console) as progress, _stop_on_signals(run.stop) as interrupted:
+    with _report(report) as tell, progress_bar(console) as progress, _stop_on_signals(run.stop) as interrupted:
         bar = progress.add_task("Redacting", total=len(todo))
         for outcome in run(todo):
-            if lines is not None:
-                lines.write(json.dumps(outcome.as_dict()) + "\n")
-                lines.flush()
+            tell(outcome)
             outcomes.append(_summary_of(outcome))
             progress.advance(bar)
         return outcomes, interrupted()
@@ -126,9 +128,9 @@ def _work(
 
 def _list_plan(todo: list[FileTask], done: list[FileTask]) -> None:
     for task in todo:
-        typer.echo(f"would redact {task.source} -> {task.target}")
+        typer.echo(f"would redact {visible(task.source)} -> {visible(task.target)}")
     for task in done:
-        typer.echo(f"would skip   {task.source}: done already")
+        typer.echo(f"would skip   {visible(task.source)}: done already")
     typer.echo(f"{len(todo)} to redact, {len(done)} done already.")
 
 
@@ -139,7 +141,7 @@ def _summarise(outcomes: list[FileOutcome], done: int, todo: int, output: Path, 
     plates = sum((outcome.blur_metadata or {}).get("plates_blurred", 0) for outcome in outcomes)
     for source, failure in failed[:_SHOWN_FAILURES]:
         console.print(
-            f"[red]failed[/red] {escape(str(source))}: {escape(failure.detail)} ({failure.code})",
+            f"[red]failed[/red] {escape(visible(source))}: {escape(visible(failure.detail))} ({failure.code})",
             highlight=False,
             soft_wrap=True,
         )
@@ -147,13 +149,17 @@ def _summarise(outcomes: list[FileOutcome], done: int, todo: int, output: Path, 
         console.print(f"... and {len(failed) - _SHOWN_FAILURES} more; --report FILE lists them all.")
     left = todo - len(outcomes)
     console.print(
-        f"{counts[FileStatus.REDACTED]} redacted ({faces} faces, {plates} licence plates), "
+        f"{counts[FileStatus.REDACTED]} redacted ({_counted(faces, 'face')}, {_counted(plates, 'licence plate')}), "
         f"{done + counts[FileStatus.SKIPPED]} done already, {len(failed)} failed"
         + (f", {left} left: run the same command again to continue" if left else "")
-        + f". Results are in {escape(str(output))}.",
+        + f". Results are in {escape(visible(output))}.",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _summary_of(outcome: FileOutcome) -> FileOutcome:
@@ -164,9 +170,9 @@ def _summary_of(outcome: FileOutcome) -> FileOutcome:
 
 
 @contextmanager
-def _report(path: Path | None) -> Iterator[TextIO | None]:
+def _report(path: Path | None) -> Iterator[Callable[[FileOutcome], None]]:
     if path is None:
-        yield None
+        yield lambda _: None
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +180,15 @@ def _report(path: Path | None) -> Iterator[TextIO | None]:
     except OSError as error:
         raise UnwritableOutputError(f"The report {path} cannot be written: {error.strerror}.") from error
     with file:
-        yield file
+        yield partial(_append, file)
+
+
+def _append(file: TextIO, outcome: FileOutcome) -> None:
+    try:
+        file.write(json.dumps(outcome.as_dict()) + "\n")
+        file.flush()
+    except OSError as error:
+        raise UnwritableOutputError(f"The report {file.name} cannot be written: {error.strerror}.") from error
 
 
 @contextmanager
