@@ -10,7 +10,10 @@ from streetveil.errors import ConfigurationError, DataDirectoryBusyError
 
 
 class DataFolderLock:
-    """Holds a data folder for this process. The system lets go of it when the process ends, however it does."""
+    """Holds a data folder for this process, for as long as this object is kept.
+
+    The system lets go of it when the process ends, however it does.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
