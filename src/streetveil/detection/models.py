@@ -159,7 +159,7 @@ PLATEDET = ModelCard(
     converter="platedet-1",
     preprocessing=Preprocessing(stride=32, scale=1 / 255, pad_value=114),
     default_threshold=0.2,
-    margin=0.15,
+    margin=0.2,
     licence="AGPL-3.0",
     licence_note="Ultralytics YOLOv8s-seg; its own metadata says AGPL-3.0. Offering it over a network has conditions.",
 )
@@ -183,7 +183,7 @@ CENTERNET = ModelCard(
             size=201_673,
         ),
     ),
-    converter="centernet-1",
+    converter="centernet-2",
     preprocessing=Preprocessing(stride=32),
     default_threshold=0.2,
     gate_threshold=0.1,

@@ -2,8 +2,8 @@
 
     ROOT/models/centernet-3.3.6-1b635a15/    one folder per card and digest, put in place in one rename
         centernet.bin, centernet.json        the published files, as fetched
-        centernet-1.onnx                     what runs; named after the converter and its version
-        centernet-1.json                     size and digest of that file
+        centernet-2.onnx                     what runs; named after the converter and its version
+        centernet-2.json                     size and digest of that file
     ROOT/staging/                            where a pull works; whatever a killed one left is removed by the next
     ROOT/pull.lock                           held by the one process that pulls
 

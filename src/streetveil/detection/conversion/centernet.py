@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from streetveil.detection.conversion.graph import INPUT, assemble, rename
+from streetveil.detection.conversion.hardswish import simplify_hard_swish
 from streetveil.detection.conversion.tfjs import OPSET, GraphTranslator, read_topology, read_weights
 from streetveil.errors import ConversionError
 
@@ -47,7 +48,7 @@ def convert_centernet(members: tuple[Path, ...]) -> onnx.ModelProto:
     constants.update({name: _only_vehicles(constants[name]) for name in _CLASS_WEIGHTS})
     return assemble(
         "centernet",
-        translator.nodes,
+        simplify_hard_swish(translator.nodes, constants),
         constants.values(),
         {"keypoints": (len(_COCO_CLASSES), 4), "wh": (4, 4)},
         opset=OPSET,

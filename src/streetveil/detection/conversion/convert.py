@@ -17,7 +17,7 @@ Converter = Callable[[tuple[Path, ...]], onnx.ModelProto]
 
 CONVERTERS: Mapping[str, Converter] = {
     "centerface-1": convert_centerface,
-    "centernet-1": convert_centernet,
+    "centernet-2": convert_centernet,
     "platedet-1": convert_platedet,
 }
 

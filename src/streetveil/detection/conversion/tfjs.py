@@ -121,7 +121,7 @@ class GraphTranslator:
 
     def constant(self, name: str, values: Array) -> str:
         if name not in self.initializers:
-            self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
+            self.initializers[name] = numpy_helper.from_array(np.array(values, order="C"), name)
         return name
 
     def weight(self, name: str) -> Array:
