@@ -124,7 +124,10 @@ def load_settings(
     """
     places: list[tuple[str, Mapping[str, Any]]] = []
     environment = EnvSettingsSource(Settings)
-    dotenv = DotEnvSettingsSource(Settings, env_file=env_file)
+    try:
+        dotenv = DotEnvSettingsSource(Settings, env_file=env_file, env_file_encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{env_file} cannot be read: it must be a text file in UTF-8.") from error
     pipeline_config = environment.env_vars.get("pipeline_config") or dotenv.env_vars.get("pipeline_config")
     if pipeline_config:
         places.append((f"PIPELINE_CONFIG {pipeline_config}", _read_pipeline_config(Path(pipeline_config))))
@@ -162,4 +165,6 @@ def _read_pipeline_config(path: Path) -> dict[str, Any]:
     unknown = (content.keys() - Settings.model_fields.keys()) | (aws.keys() - _AWS_CONFIG.keys())
     if unknown:
         raise ConfigurationError(f"PIPELINE_CONFIG {path} has settings nobody knows: {', '.join(sorted(unknown))}.")
-    return content | {_AWS_CONFIG[name]: value for name, value in aws.items()}
+    named = content | {_AWS_CONFIG[name]: value for name, value in aws.items()}
+    # As in the environment, nothing and an empty text mean that it is not set.
+    return {name: value for name, value in named.items() if value not in (None, "")}

@@ -82,9 +82,7 @@ class JobOptions:
             if name in given:
                 parsed[name] = _choice(name, kind, given[name])
         if "classes" in given:
-            raw = given["classes"]
-            names = raw.split(",") if isinstance(raw, str) else [] if isinstance(raw, float) else list(raw)
-            parsed["classes"] = frozenset(_choice("classes", Label, str(item).strip()) for item in names)
+            parsed["classes"] = frozenset(_label(name) for name in _split(given["classes"]))
         for name in ("face_confidence", "plate_confidence", "car_confidence"):
             if name in given:
                 parsed[name] = _number(name, given[name])
@@ -103,6 +101,19 @@ class JobOptions:
             if value is not None:
                 result[name] = value
         return result
+
+
+def _split(raw: str | float | Iterable[str]) -> Iterable[object]:
+    if isinstance(raw, str):
+        return [name.strip() for name in raw.split(",")]
+    return raw if isinstance(raw, Iterable) else [raw]
+
+
+def _label(name: object) -> Label:
+    for label in REDACTABLE:
+        if label.value == name:
+            return label
+    raise InvalidOptionError(f"classes must be some of {_names(REDACTABLE)}, not {str(name)[:40]!r}.")
 
 
 def _choice(name: str, kind: type[_Choice], value: object) -> _Choice:
