@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from streetveil import errors
 from streetveil.api.dependencies import Services, Slots
@@ -71,12 +71,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
     openapi_extra=photo_form("file"),
     responses={**_ANSWER, **problems(*FORM_PROBLEMS, *FILE_PROBLEMS, errors.RedactionFailedError)},
 )
-async def redact(
-    request: Request,
-    services: Services,
-    slots: Slots,
-    accept: Annotated[str, Header(description="`multipart/form-data` to get the detections as a part")] = "*/*",
-) -> Response:
+async def redact(request: Request, services: Services, slots: Slots) -> Response:
     """Redacts one photo at once. Nothing of it is kept."""
     async with (
         slots.admitted(),
@@ -87,14 +82,15 @@ async def redact(
         result = await run_sync(_anonymise, services, file, options, limiter=slots.limiter)
     path = PurePosixPath(file.filename)
     name = f"{path.stem}-redacted{path.suffix}"
-    return _in_parts(result, name) if _wants_parts(accept) else _alone(result, name)
+    return _in_parts(result, name) if _wants_parts(request) else _alone(result, name)
 
 
 def _anonymise(services: ApiServices, file: ReceivedFile, options: JobOptions) -> Anonymised:
     return services.anonymise(file.content.read(), options)
 
 
-def _wants_parts(accept: str) -> bool:
+def _wants_parts(request: Request) -> bool:
+    accept = request.headers.get("accept", "*/*")
     return any(item.partition(";")[0].strip().lower() == "multipart/form-data" for item in accept.split(","))
 
 
