@@ -11,16 +11,19 @@ import re
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
+from PIL import Image
 
 from streetveil.domain.geometry import Size
 from streetveil.errors import UndecodableImageError
-from streetveil.imaging import jpeg
+from streetveil.imaging import decoders, jpeg
+from streetveil.imaging.formats import ImageFormat
 
 _EIGHTHS = 8
 # A few bytes between the last pixel and the end marker come from padding by cameras. libjpeg reports the first
 # thing it stumbles over, and this can only come after the last pixel: so nothing is missing.
 _PADDING = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 _MOST_PADDING = 64
+_TAIL = bytes(range(1, 0xFF, 2)) * 8
 
 
 def scaled_size(full: Size, at_least: Size) -> Size:
@@ -47,7 +50,12 @@ def decode_rgb(data: bytes, full: Size, target: Size) -> npt.NDArray[np.uint8]:
         UndecodableImageError: data end early, do not decode, or are not what the header promised.
     """
     components = jpeg.take_apart(data).frame.components
-    height, width = _checked_header(data)
+    try:
+        height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+    except (ValueError, KeyError):
+        # TurboJPEG has names for the usual sampling factors only, and refuses all others
+        image = decode_unusual(data, full)
+        return np.array(image.convert("RGB").resize(target, Image.Resampling.BOX, reducing_gap=1.0))
     if (width, height) != full:
         raise UndecodableImageError("The JPEG is not of the size that its header promises.")
     pixels = _decode(data, "CMYK" if components == 4 else "RGB", target)
@@ -62,12 +70,23 @@ def cmyk_to_rgb(inverted: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8)
 
 
-def _checked_header(data: bytes) -> tuple[int, int]:
-    try:
-        height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-    except ValueError as error:
-        raise UndecodableImageError(f"The JPEG cannot be decoded: {error}.") from error
-    return int(height), int(width)
+def decode_unusual(data: bytes, size: Size) -> Image.Image:
+    """A JPEG of sampling factors that only libjpeg itself decodes, through Pillow.
+
+    Pillow does not pass libjpeg's warnings on. So the file is decoded again with noise behind the data of each
+    scan: a whole picture never gets to see it, and a cut one becomes another picture.
+
+    Raises:
+        UndecodableImageError: data end early or do not decode.
+    """
+    bare = decoders.pixels_only(data, ImageFormat.JPEG)
+    layout = jpeg.take_apart(bare)
+    begin = layout.scans[0].start
+    noisy = b"".join([bare[:begin], *(bare[piece] + _TAIL for piece in layout.scans[:-1]), bare[layout.scans[-1]]])
+    image, other = (decoders.decode(file, ImageFormat.JPEG, size) for file in (bare, noisy))
+    if image.tobytes() != other.tobytes():
+        raise UndecodableImageError("The JPEG cannot be decoded: its data end early.")
+    return image
 
 
 def _decode(data: bytes, colours: str, target: Size) -> npt.NDArray[np.uint8]:

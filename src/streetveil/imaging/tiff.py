@@ -83,13 +83,13 @@ def read_directory(reader: Reader, order: str, offset: int) -> Directory:
 
 
 def integers(reader: Reader, order: str, entry: Entry) -> tuple[int, ...]:
-    """The values of an entry of an unsigned integer type.
+    """The values of an entry of an unsigned integer type, one at least.
 
     Raises:
-        MoreBytesNeeded, UndecodableImageError: as `Reader`; the type is another.
+        MoreBytesNeeded, UndecodableImageError: as `Reader`; the type is another, or there is no value.
     """
-    if entry.kind not in _INTEGERS:
-        raise UndecodableImageError(f"TIFF tag {entry.tag} is not of an integer type.")
+    if entry.kind not in _INTEGERS or not entry.count:
+        raise UndecodableImageError(f"TIFF tag {entry.tag} is not of an integer type, or empty.")
     reader.require(entry.at, entry.size)
     return reader.unpack(f"{order}{entry.count}{_INTEGERS[entry.kind]}", entry.at)
 

@@ -17,6 +17,11 @@ ICC_PROFILE = 34675
 _RAW_TAGS = frozenset({50706, 33421, 33422})  # DNGVersion, CFARepeatPatternDim, CFAPattern
 _CODINGS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 _PHOTOMETRICS = frozenset({0, 1, 2, 3, 5, 6})
+# With FillOrder, RowsPerStrip, T4Options, T6Options, Predictor, InkSet and YCbCrPositioning
+_SINGLE = frozenset({
+    NEW_SUBFILE_TYPE, WIDTH, LENGTH, COMPRESSION, PHOTOMETRIC, 266, SAMPLES, 278, PLANAR, 292, 293, 317, TILE_WIDTH,
+    TILE_LENGTH, 332, 531,
+})  # fmt: skip
 _REDUCED = 1
 _MAX_PAGES = 64
 _MAX_PIECES = 1_000_000
@@ -59,12 +64,14 @@ def read_page(reader: Reader, check: Callable[[Size], None]) -> Page:
 
     def value(tag: int, default: int | None = None) -> int:
         entry = directory.entries.get(tag)
-        if entry is None or not entry.count:
+        if entry is None:
             if default is None:
                 raise UndecodableImageError(f"The TIFF lacks tag {tag}.")
             return default
         return tiff.integers(reader, order, entry)[0]
 
+    if any(directory.entries[tag].count != 1 for tag in _SINGLE & directory.entries.keys()):
+        raise UndecodableImageError("The TIFF gives several values where one must be.")
     size = Size(value(WIDTH), value(LENGTH))
     if not size.pixels:
         raise UndecodableImageError("The TIFF says that it has no pixels.")
@@ -86,7 +93,8 @@ def read_page(reader: Reader, check: Callable[[Size], None]) -> Page:
         raise UnsupportedPixelFormatError(
             f"The TIFF has {samples} samples of photometric kind {page.photometric} in coding {page.compression}."
         )
-    if value(SAMPLE_FORMAT, 1) != 1:
+    formats = directory.entries.get(SAMPLE_FORMAT)
+    if formats and set(tiff.integers(reader, order, formats)) != {1}:
         raise UnsupportedPixelFormatError("The TIFF's samples are not unsigned integers.")
     if TILE_WIDTH in directory.entries and value(TILE_WIDTH) * value(TILE_LENGTH, 0) > _MAX_TILE_PIXELS:
         raise UndecodableImageError("The TIFF's tiles are larger than any picture.")
@@ -134,9 +142,5 @@ def _only_thumbnails_follow(reader: Reader, order: str, directory: tiff.Director
         seen.add(directory.next)
         directory = tiff.read_directory(reader, order, directory.next)
         kind = directory.entries.get(NEW_SUBFILE_TYPE)
-        if (
-            kind is None
-            or not tiff.integers(reader, order, kind)[:1]
-            or not (tiff.integers(reader, order, kind)[0] & _REDUCED)
-        ):
+        if kind is None or not tiff.integers(reader, order, kind)[0] & _REDUCED:
             raise AnimatedImageError("The TIFF has several pages; only single pictures are redacted.")

@@ -23,9 +23,8 @@ _PICTURES = (
 
 def holds_picture(block: bytes) -> bool:
     """True where a metadata block seems to carry a picture: too often is safe, too rarely is not."""
-    return any(mark in block for mark in _PICTURES) or (
-        b"\0" in block[:16] and any(mark in block.replace(b"\0", b"") for mark in _PICTURES[8:])  # UTF-16
-    )
+    narrow = block.replace(b"\0", b"")  # XMP may be UTF-16
+    return any(mark in block or mark in narrow for mark in _PICTURES)
 
 
 def block_for(original: bytes | None, orientation: Orientation, policy: MetadataPolicy) -> bytes | None:
