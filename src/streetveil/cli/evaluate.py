@@ -42,8 +42,9 @@ def evaluate(
 
     An object counts as covered [bold]whole[/bold] from 99.5 % of its labelled box on, and as
     [bold]missed[/bold] below 80 %: that share is the leak rate, given with its 95 % confidence
-    interval. [bold]Stray[/bold] regions, a photo, lie on no labelled object. Vehicles are not redacted: for them
-    the detected boxes count, and [bold]IoU .5[/bold] is how many were matched that well. Nothing is written but the figures.
+    interval. [bold]Stray[/bold] regions, counted a photo, lie on no labelled object. Vehicles are not
+    redacted: for them the detected boxes count, and [bold]IoU .5[/bold] is how many were matched that
+    well. Nothing is written but the figures.
 
     [bold]Example[/bold]: streetveil evaluate ../shared/data --profile accurate --json figures.json
     """
@@ -102,11 +103,13 @@ def _choose(subsets: list[Subset], wanted: frozenset[Label], limit: int | None) 
 
 def as_table(report: Report) -> Table:
     """One row per subset and class; narrow enough for 80 columns."""
-    table = Table("subset", "class", box=None, pad_edge=False)
-    for heading in ("photos", "objects", "whole", ">80 %", "missed", "leaks", "95 %", "stray", "IoU .5"):
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("subset", "class"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("objects", "whole", ">80 %", "missed", "leaks", "95 %", "stray", "IoU .5"):
         table.add_column(heading, justify="right", no_wrap=True)
     for (subset, name), tally in report.tallies.items():
-        counts = (tally.images, tally.objects, tally.whole, tally.mostly, tally.missed)
+        counts = (tally.objects, tally.whole, tally.mostly, tally.missed)
         table.add_row(
             subset,
             name,

@@ -14,13 +14,11 @@ from streetveil.detection.decoders import DECODERS, Candidates, Decoder, Floats
 from streetveil.detection.models import ModelCard
 from streetveil.detection.nms import suppress
 from streetveil.detection.preprocess import InputSpec, Placement, View, make_input, place
-from streetveil.detection.profiles import PLANS, Plan
+from streetveil.detection.profiles import PLANS, SAME_OBJECT_IOU, Plan
 from streetveil.detection.session import Session
 from streetveil.domain.detections import Label
 from streetveil.domain.geometry import Size
 from streetveil.domain.options import Profile
-
-SAME_OBJECT_IOU = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +31,7 @@ class Traits:
         gate_threshold: lowest score of a vehicle in which plates are looked for.
         margin: growth of a box on each side before redaction, as a fraction of its sides.
         plans: the passes over a picture, by profile.
+        iou: overlap from which on two boxes are one object.
         batch: most pieces in one run; 1 where the model takes no more.
     """
 
@@ -44,6 +43,7 @@ class Traits:
     gate_threshold: float
     margin: float
     plans: Mapping[Profile, Plan]
+    iou: float
     batch: int = 8
 
     @classmethod
@@ -59,6 +59,7 @@ class Traits:
             gate_threshold=card.default_threshold if card.gate_threshold is None else card.gate_threshold,
             margin=card.margin,
             plans=PLANS[card.task],
+            iou=SAME_OBJECT_IOU[card.task],
         )
 
 
@@ -112,7 +113,7 @@ class ModelDetector:
         results = []
         for index, candidates in zip(chunk, self._traits.decode(outputs, placement.size, floor), strict=True):
             wanted = candidates.take(candidates.scores >= thresholds[index][candidates.classes])
-            unique = wanted.take(suppress(wanted, SAME_OBJECT_IOU))
+            unique = wanted.take(suppress(wanted, self._traits.iou))
             boxes = placement.to_picture(unique.boxes, views[index].area)
             results.append(Candidates(boxes, unique.scores, unique.classes))
         return results

@@ -15,7 +15,8 @@ from streetveil.detection.tiling import Tile, borders, cut_out, is_panorama, til
 from streetveil.domain.geometry import Box, Size
 
 _CROP_GROWTH = 0.1
-_SHARP_ENOUGH = 0.75
+_CONTAINED = 0.85
+"""The growth counted in, a vehicle so far inside another pass is whole in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def plan_passes(size: Size, plan: Plan) -> list[Pass]:
 
 
 def crop_passes(boxes: npt.NDArray[np.float32], size: Size, budget: Budget, planned: Sequence[Pass]) -> list[Pass]:
-    """A pass over each of `boxes` (n, 4), grown a little, that no larger pass shows nearly as sharply already."""
+    """A pass over each of `boxes` (n, 4), grown a little, that no larger pass shows as sharply already."""
     crops = []
     for box in boxes.tolist():
         grown = Box(*box).grown(_CROP_GROWTH).clipped(size)
@@ -78,9 +79,8 @@ def crop_passes(boxes: npt.NDArray[np.float32], size: Size, budget: Budget, plan
 
 
 def _shows(other: Pass, crop: Pass) -> bool:
-    if other.scale < _SHARP_ENOUGH * crop.scale:
-        return False
-    return Box(*other.tile).intersection(Box(*crop.tile)) >= 0.95 * crop.size.pixels
+    shared = Box(*other.tile).intersection(Box(*crop.tile))
+    return other.scale >= crop.scale and shared >= _CONTAINED * crop.size.pixels
 
 
 def needed(size: Size, passes: Sequence[Pass]) -> Size | None:

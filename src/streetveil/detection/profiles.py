@@ -27,6 +27,9 @@ class Plan:
 TILE_OVERLAP = 0.25
 """Share of a tile's side that neighbours have in common: what is larger is left to the whole-picture pass."""
 
+SAME_OBJECT_IOU: dict[Task, float] = {"faces": 0.35, "plates": 0.45, "vehicles": 0.45}
+"""From this overlap on two boxes are one object. CenterFace says the same face several times, a little apart."""
+
 _FACES = {
     Profile.FAST: Plan(Budget(480 * 270, enlarge=2)),
     Profile.BALANCED: Plan(Budget(640 * 360, enlarge=2)),
@@ -35,10 +38,11 @@ _FACES = {
 _VEHICLES = {
     Profile.FAST: Plan(Budget(384 * 216, enlarge=2)),
     Profile.BALANCED: Plan(Budget(512 * 288, enlarge=2)),
-    Profile.ACCURATE: Plan(Budget(512 * 512, enlarge=2), tile=512),
+    Profile.ACCURATE: Plan(Budget(640 * 480, enlarge=2), tile=512),
 }
 _PLATES = {
-    Profile.FAST: Plan(None, crop=Budget(256 * 256, enlarge=2)),
+    # A close-up may show too little of a vehicle to be recognised as one, and its plate is large: hence `whole`.
+    Profile.FAST: Plan(Budget(256 * 144, enlarge=2), crop=Budget(256 * 256, enlarge=2)),
     Profile.BALANCED: Plan(Budget(320 * 192, enlarge=2), crop=Budget(320 * 320, enlarge=2)),
     Profile.ACCURATE: Plan(Budget(640 * 384, enlarge=2), tile=640, crop=Budget(320 * 320, enlarge=2)),
 }

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from streetveil.detection.base import Found, Query, Scene
 from streetveil.detection.decoders import Candidates, Floats
-from streetveil.detection.detector import SAME_OBJECT_IOU, Detector, Traits
+from streetveil.detection.detector import Detector, Traits
 from streetveil.detection.merge import merge
 from streetveil.detection.passes import Pass, crop_passes, needed, plan_passes, view
 from streetveil.detection.profiles import Plan
@@ -120,7 +120,7 @@ class ProfiledSceneDetector:
                 [(item, next(answers)) for item in items],
                 subject.size,
                 wraps=subject.plan(detector).tile is not None and is_panorama(subject.size),
-                iou=SAME_OBJECT_IOU,
+                iou=detector.traits.iou,
                 margin=detector.traits.margin,
             )
         return found

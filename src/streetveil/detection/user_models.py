@@ -19,7 +19,7 @@ from streetveil.detection.decoders import decode_ultralytics
 from streetveil.detection.detector import ModelDetector, Traits
 from streetveil.detection.models import Task
 from streetveil.detection.preprocess import InputSpec
-from streetveil.detection.profiles import plans_for
+from streetveil.detection.profiles import SAME_OBJECT_IOU, plans_for
 from streetveil.detection.session import Session
 from streetveil.domain.class_names import known_names, label_named
 from streetveil.domain.detections import VEHICLES, Label
@@ -102,6 +102,7 @@ def _traits(session: Session, task: Task) -> Traits:
         gate_threshold=0.1,
         margin=_MARGINS[task],
         plans=plans_for(task, side),
+        iou=SAME_OBJECT_IOU[task],
         batch=1 if shape[0] == 1 else 8,
     )
 
