@@ -30,7 +30,12 @@ while [ $# -gt 0 ]; do
     shift
 done
 case $port in ''|*[!0-9]*) die "--port needs a number, not '$port'" ;; esac
-[ "$port" -ge 1 ] && [ "$port" -le 65535 ] || die "--port must be from 1 to 65535, not $port"
+[ "${#port}" -le 5 ] && [ "$port" -ge 1 ] && [ "$port" -le 65535 ] || die "--port must be from 1 to 65535, not $port"
+
+# Whoever has the port would be taken for our own service.
+if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    die "port $port is taken; choose another with --port"
+fi
 
 install_environment runtime
 .venv/bin/streetveil models pull > /dev/null

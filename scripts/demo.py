@@ -36,15 +36,14 @@ def wait_until_ready(url: str, pid: int) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            pass
-        try:
             os.kill(pid, 0)
         except ProcessLookupError:
             sys.exit(3)  # it has said itself why
-        time.sleep(0.1)
+        try:
+            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
+                return
+        except OSError:  # urllib's own errors are of this kind
+            time.sleep(0.1)
     sys.exit("error: the service did not become ready within two minutes")
 
 

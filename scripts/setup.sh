@@ -29,15 +29,21 @@ find_python() {
     done
 }
 
+# wanted_of LOCK: what an environment made from this lock is known by.
+wanted_of() { cat "$1" pyproject.toml | sha256sum | cut -d' ' -f1; }
+
+# is_installed NAME LOCK: .venv was made from the lock as it is now.
+is_installed() {
+    [ -x .venv/bin/streetveil ] && [ "$(cat ".venv/installed-$1" 2>/dev/null)" = "$(wanted_of "$2")" ] \
+        && .venv/bin/python -c 'import streetveil' 2>/dev/null
+}
+
 # install_environment runtime|dev: .venv with the locked dependencies and this package itself.
 install_environment() {
     local lock=requirements.txt
     [ "$1" = dev ] && lock=requirements-dev.txt
-    # The lock of `dev` holds all of `runtime` in the same versions, so either may follow the other.
-    local wanted
-    wanted=$(cat "$lock" pyproject.toml | sha256sum | cut -d' ' -f1)
-    if [ -x .venv/bin/streetveil ] && [ "$(cat ".venv/installed-$1" 2>/dev/null)" = "$wanted" ] \
-        && .venv/bin/python -c 'import streetveil' 2>/dev/null; then
+    # The lock of `dev` holds all of `runtime` in the same versions: it will do for both.
+    if is_installed dev requirements-dev.txt || { [ "$1" = runtime ] && is_installed runtime "$lock"; }; then
         return
     fi
     local python
@@ -60,5 +66,5 @@ install_environment() {
         || die "the dependencies could not be installed; see above."
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . \
         || die "the package itself could not be installed; see above."
-    printf '%s\n' "$wanted" > ".venv/installed-$1"
+    wanted_of "$lock" > ".venv/installed-$1"
 }
