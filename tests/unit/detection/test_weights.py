@@ -165,6 +165,18 @@ def test_a_newer_converter_converts_what_is_cached_without_fetching(tmp_path):
     cache.pull([newer])
 
     assert cache.path(newer).read_bytes() == b"tiny-2" + CONTENT.upper()
+    cache.verify(MODEL)  # a service of the older version may still be running on the same cache
+
+
+def test_a_conversion_cut_off_between_file_and_record_is_made_anew(tmp_path):
+    cache_at(tmp_path, Registry()).pull([MODEL])
+    cache = cache_at(tmp_path)
+    cache.path(MODEL).with_suffix(".json").unlink()
+    assert cache.state(MODEL) is State.DAMAGED
+
+    cache.pull([MODEL])
+
+    cache.verify(MODEL)
 
 
 def test_a_damaged_conversion_is_made_anew_without_fetching(tmp_path):
