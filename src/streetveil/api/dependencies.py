@@ -14,6 +14,8 @@ from streetveil.api.state import ApiState
 from streetveil.errors import BatchNotFoundError, JobNotFoundError, MalformedRequestError
 from streetveil.jobs.inspect import Variant
 
+_KEY = "^[!-~]{1,200}$"
+
 
 def _state(request: Request) -> ApiState:
     state = request.app.state.streetveil
@@ -55,12 +57,14 @@ def _idempotency_key(
     idempotency_key: Annotated[
         str | None,
         Header(
+            alias="Idempotency-Key",
             description="Chosen by the client, 1 to 200 visible ASCII characters. A repeated request with the same "
             "key, file and options is answered with the job of the first one.",
+            json_schema_extra={"minLength": 1, "maxLength": 200, "pattern": _KEY},
         ),
     ] = None,
 ) -> str | None:
-    if idempotency_key is not None and not re.fullmatch(r"[!-~]{1,200}", idempotency_key):
+    if idempotency_key is not None and not re.fullmatch(_KEY, idempotency_key):
         raise MalformedRequestError("Idempotency-Key must be 1 to 200 visible ASCII characters.")
     return idempotency_key
 

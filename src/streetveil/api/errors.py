@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 
 from streetveil import errors
 from streetveil.errors import StreetveilError
@@ -114,13 +115,26 @@ async def _on_invalid_parameter(request: Request, exc: Exception) -> JSONRespons
 async def _on_http_exception(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)  # noqa: S101  # registered for this class alone
     error: StreetveilError
+    headers = exc.headers
     match exc.status_code:
         case HTTPStatus.NOT_FOUND:
             error = errors.NotFoundError(f"There is nothing at {request.url.path[:200]}.")
         case HTTPStatus.METHOD_NOT_ALLOWED:
             error = MethodNotAllowedError(f"{request.method[:20]} is not for this address.")
+            headers = {"Allow": ", ".join(_allowed_methods(request))}
         case status if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             error = errors.MalformedRequestError(str(exc.detail))
         case _:
             error = StreetveilError(str(exc.detail))
-    return problem(_request_id(request), error, headers=exc.headers)
+    return problem(_request_id(request), error, headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Methods of all routes at this address; the framework names those of the first one alone."""
+    return [
+        method
+        for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.router.routes
+        )
+    ]

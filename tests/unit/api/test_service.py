@@ -74,6 +74,7 @@ def test_a_wrong_method_is_a_problem_document_that_names_the_right_one(client):
 
     assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
     assert response.headers["Allow"] == "POST"
+    assert client.put("/jobs/x/image").headers["Allow"] == "GET, HEAD"
 
 
 def test_a_harmless_request_id_is_kept(client):
