@@ -79,6 +79,7 @@ def test_writers_in_many_threads_all_get_their_turn(database, make_job):
     def write(some):
         for job in some:
             with database.transaction() as transaction:
+                assert transaction.jobs.get(job.id) is None  # one that reads first must not find it cannot write
                 transaction.jobs.add(job)
                 transaction.jobs.claim(job.id, worker_id="w", now=job.created_at, lease=timedelta(minutes=1))
 

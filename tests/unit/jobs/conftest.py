@@ -60,6 +60,7 @@ class TurnableClock:
 class FakeAnonymiser:
     """Finds one face and one bus in everything; raises or does first what it is told to."""
 
+    prefix: bytes = b"redacted "
     seen: list[bytes] = field(default_factory=list)
     before: Callable[[bytes], None] = lambda data: None
     failures: list[Exception] = field(default_factory=list)
@@ -70,7 +71,7 @@ class FakeAnonymiser:
         if self.failures:
             raise self.failures.pop(0)
         return Anonymised(
-            file=RedactedFile(b"redacted " + data, lossless=False),
+            file=RedactedFile(self.prefix + data, lossless=False),
             header=HEADER,
             blur_metadata={
                 "regions": [{"class": "face", "box": [1, 2, 3, 4], "confidence": 0.75, "style": "gaussian"}],

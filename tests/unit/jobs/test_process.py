@@ -139,6 +139,7 @@ def test_a_worker_thought_lost_cannot_touch_the_result_of_its_successor(house):
         house.clock.turn(hours=1)
         house.maintain.recover()
         successor(job.id)
+        house.anonymise.prefix = b"too late "
 
     house.anonymise.before = overtake
     house.process(job.id)
