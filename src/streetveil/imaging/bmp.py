@@ -72,6 +72,8 @@ def read(reader: Reader) -> BmpHeader:
     mask_bytes = {_BITFIELDS: 12, _ALPHA_BITFIELDS: 16}.get(coding, 0) if header_bytes == _INFO_HEADER else 0
     if pixels_at < 14 + header_bytes + mask_bytes:
         raise UndecodableImageError("The bitmap's pixels overlap its header.")
+    if bits <= 8 and pixels_at == 14 + header_bytes:
+        raise UndecodableImageError("The bitmap has no palette.")
     return BmpHeader(
         Size(width, abs(height)),
         bits,

@@ -8,6 +8,7 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from streetveil.domain.options import MetadataPolicy
 from streetveil.imaging.picture import Picture
@@ -251,18 +252,18 @@ def test_tiff_metadata(photo, encode, redact, boxes):
     tags = {
         270: "our description",
         271: CAMERA.decode(),
-        34377: b"8BIM layers",
-        65000: b"private",
+        274: 6,
         700: XMP,
         33723: IPTC,
+        34377: b"8BIM layers",
+        34665: {0x9003: PLACE.decode()},
+        34853: {1: "N"},
+        65000: b"private",
     }
-    exif = Image.Exif()
-    exif[0x0112] = 6
+    info = ImageFileDirectory_v2()
     for tag, value in tags.items():
-        exif[tag] = value
-    exif[0x8769] = {0x9003: PLACE.decode()}
-    exif[0x8825] = {1: "N"}
-    data = encode(photo, "TIFF", exif=exif, icc_profile=PROFILE, dpi=(150, 150))
+        info[tag] = value
+    data = encode(photo, "TIFF", tiffinfo=info, icc_profile=PROFILE, dpi=(150, 150))
     for metadata in (STRIP, KEEP):
         result = redact(data, *boxes, metadata=metadata).data
         with Image.open(io.BytesIO(result)) as image:
