@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from streetveil.api.schemas import PublicStatus
 from streetveil.domain.job import JobStatus
 from streetveil.domain.reports import JobFilter
 from streetveil.errors import InvalidParameterError
+
+
+def _not_a_number(value: object) -> object:
+    """Refuses what pydantic would take for Unix seconds, or milliseconds: "2026" would be a moment of 1970."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[-+.\d_eE]+\s*", value) and not re.match(r"\d{4}-", value):
+        raise ValueError("it must be a date or time in ISO 8601")
+    return value
+
+
+Time = Annotated[datetime, BeforeValidator(_not_a_number)]
 
 
 class JobQuery(BaseModel):
@@ -24,10 +36,10 @@ class JobQuery(BaseModel):
     is_face_detected: bool | None = None
     is_face_blurred: bool | None = None
     is_plate_blurred: bool | None = None
-    since: datetime | None = Field(
+    since: Time | None = Field(
         None, description="Submitted at this time or later; ISO 8601, UTC where it names no zone."
     )
-    until: datetime | None = Field(None, description="Submitted before this time.")
+    until: Time | None = Field(None, description="Submitted before this time.")
     limit: int = Field(50, ge=1, le=500)
     cursor: str | None = Field(None, pattern="^[A-Za-z0-9_-]{22}$", description="`next_cursor` of the page before.")
 

@@ -121,6 +121,9 @@ def test_filters_reach_the_query(client, world):
         "status=unknown",
         "is_face_detected=perhaps",
         "since=yesterday",
+        "since=2026",
+        "until=0.5",
+        "until=1e9",
         "since=0001-01-01T00:00:00%2B14:00",
         "cursor=abc",
         "cursor=%F0%9F%98%80",
@@ -132,6 +135,12 @@ def test_a_query_that_cannot_be_used_is_refused(client, query):
     response = client.get(f"/jobs?{query}")
 
     assert (response.status_code, response.json()["code"]) == (422, "invalid_parameter")
+
+
+def test_a_day_is_a_time_too(client, world):
+    client.get("/jobs", params={"since": "2026-02-03"}).raise_for_status()
+
+    assert world.pages[0][0].since == datetime(2026, 2, 3, tzinfo=UTC)
 
 
 def test_the_image_is_the_redacted_one_unless_asked_otherwise(client, world, photo, upload):
