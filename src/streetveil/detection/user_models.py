@@ -55,7 +55,7 @@ def load_user_model(path: Path, task: Task, *, threads: int = 1) -> ModelDetecto
     """
     if path.suffix.lower() in {".pt", ".pth"}:
         raise CheckpointNotExportedError(
-            f"{path} is a PyTorch checkpoint. Export it once with `yolo export model={path} format=onnx "
+            f'{path} is a PyTorch checkpoint. Export it once with `yolo export model="{path}" format=onnx '
             f"dynamic=True` (package ultralytics) and name the resulting {path.with_suffix('.onnx').name} instead."
         )
     if not path.is_file():

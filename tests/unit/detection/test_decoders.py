@@ -94,14 +94,16 @@ def test_an_output_of_another_family_is_refused_with_the_shapes():
         decode_ultralytics([np.zeros((1, 25200, 85), np.float32)], SIZE, np.full(80, 0.5, np.float32))
 
 
-@pytest.mark.parametrize("decode", [decode_centerface, decode_centernet, decode_yolo_dfl, decode_ultralytics])
-def test_scores_that_are_no_numbers_are_an_error_and_not_an_empty_answer(decode):
-    shapes = {
-        decode_centerface: [(1, 1, 8, 16), (1, 2, 8, 16), (1, 2, 8, 16)],
-        decode_centernet: [(1, 1, 8, 16), (1, 4, 8, 16)],
-        decode_yolo_dfl: [(1, 64, 4, 8), (1, 1, 4, 8)],
-        decode_ultralytics: [(1, 5, 10)],
-    }[decode]
+@pytest.mark.parametrize(
+    ("decode", "shapes"),
+    [
+        (decode_centerface, [(1, 1, 8, 16), (1, 2, 8, 16), (1, 2, 8, 16)]),
+        (decode_centernet, [(1, 1, 8, 16), (1, 4, 8, 16)]),
+        (decode_yolo_dfl, [(1, 64, 4, 8), (1, 1, 4, 8)]),
+        (decode_ultralytics, [(1, 5, 10)]),
+    ],
+)
+def test_scores_that_are_no_numbers_are_an_error_and_not_an_empty_answer(decode, shapes):
     with pytest.raises(ModelError, match="not numbers"):
         decode([np.full(shape, np.nan, np.float32) for shape in shapes], SIZE, HALF)
 
