@@ -249,5 +249,6 @@ def test_detecting_changes_nothing_and_tells_what_would_be_redacted():
     picture, scene, regions = Anonymiser(detector, PixelRedactor(), max_pixels=10**6).detect(photo(), JobOptions())
 
     assert picture.header.upright == Size(120, 80)
+    assert scene.faces is not None
     assert len(scene.faces.detections) == 1
     assert [region.box for region in regions] == [Box(8, 7, 32, 43)]
