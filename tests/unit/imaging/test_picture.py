@@ -122,6 +122,24 @@ def test_a_truncated_jpeg_is_refused_also_with_an_end_marker(photo, encode, prog
         pixels(data[: int(len(data) * keep)] + end, Size(1, 1))
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("keep", [0.5, 0.8, 0.95])
+def test_a_jpeg_of_unusual_sampling_is_read_and_refused_where_truncated(photo, encode, progressive, keep):
+    data = encode(photo.convert("CMYK"), "JPEG", subsampling=2, progressive=progressive)
+    assert near(pixels(data), np.asarray(photo), 3)
+    assert pixels(data, Size(20, 20)).shape == (20, 30, 3)
+    with pytest.raises(UndecodableImageError):
+        pixels(data[: int(len(data) * keep)] + b"\xff\xd9")
+
+
+def test_a_jpeg_whose_colours_were_never_sent_is_refused(photo, encode):
+    data = encode(photo.convert("L"), "JPEG")
+    frame = data.index(b"\xff\xc0")
+    three = b"\xff\xc0\x00\x11" + data[frame + 4 : frame + 9] + b"\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00"
+    with pytest.raises(UndecodableImageError, match="colour components"):
+        pixels(data[:frame] + three + data[frame + 13 :])
+
+
 def test_a_jpeg_cut_between_two_scans_is_refused(photo, encode):
     data = encode(photo, "JPEG", progressive=True)
     second_scan = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)

@@ -147,14 +147,15 @@ def test_a_maker_note_that_holds_a_preview_is_blanked(photo, encode, redact, thu
     assert CAMERA in data
 
 
-def test_exif_whose_thumbnail_claims_to_be_its_directory_is_dropped(photo, encode, redact, thumbnail):
-    block = bytearray(exif_block(thumbnail))
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_exif_whose_thumbnail_claims_to_be_its_directory_is_dropped(photo, encode, redact, thumbnail, orientation):
+    block = bytearray(exif_block(thumbnail, orientation))
     places = block.index(struct.pack(">HHI", 0x0201, 4, 1)) + 8
     block[places : places + 4] = struct.pack(">I", 8)
     data = redact(encode(photo, "JPEG", exif=b"Exif\0\0" + bytes(block)), metadata=KEEP).data
     assert CAMERA not in data
     with Image.open(io.BytesIO(data)) as image:
-        assert dict(image.getexif()) == {0x0112: 6}
+        assert dict(image.getexif()) == ({} if orientation == 1 else {0x0112: 6})
 
 
 @pytest.mark.parametrize("carrier", [b"<xmp:Thumbnails>", b"/9j/4AAQSkZJRg", "GImage:Data".encode("utf-16-be")])

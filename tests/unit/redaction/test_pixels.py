@@ -94,6 +94,8 @@ def test_a_jpeg_keeps_tables_subsampling_and_kind(photo, encode, redact, mode, p
 def test_a_jpeg_of_rgb_samples_stays_one(photo, encode, redact):
     result = redact(encode(photo, "JPEG", quality=95, keep_rgb=True), BOX)
     assert np.abs(shown(result.data).astype(int) - np.asarray(photo.convert("RGBA")))[:20].mean() < 2
+    with Image.open(io.BytesIO(result.data)) as image:
+        assert image.info["adobe_transform"] == 0
 
 
 def test_noise_at_the_highest_quality_is_written_too(redact):
@@ -225,6 +227,13 @@ def test_a_truncated_file_is_never_returned(photo, encode, redact, kind):
     data = encode(photo, kind)
     with pytest.raises(UndecodableImageError):
         redact(data[: len(data) * 3 // 4])
+
+
+@pytest.mark.parametrize("boxes", [(), (BOX,)])
+def test_a_jpeg_that_libjpeg_would_fill_up_with_grey_is_never_returned(photo, encode, redact, boxes):
+    data = encode(photo, "JPEG")
+    with pytest.raises(UndecodableImageError):
+        redact(data[: len(data) * 3 // 4] + b"\xff\xd9", *boxes)
 
 
 def test_a_tiff_thumbnail_page_is_dropped(photo, encode, redact):
