@@ -1,0 +1,60 @@
+import sys
+
+import pytest
+
+from streetveil import __version__
+from streetveil.cli import main
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ((), ("redact", "detect", "serve", "models", "config", "--version")),
+        (("redact",), ("--output", "--classes", "--style", "--profile", "--jobs", "--report", "--dry-run", "--force")),
+        (("redact",), ("gaussian", "pixelate", "solid", "fast", "balanced", "accurate", "--face-confidence")),
+        (("redact",), ("streetveil redact photos/ --output redacted/", "130 interrupted")),
+        (("detect",), ("--draw", "JSON", "--profile", "SRC...")),
+        (("serve",), ("--host", "--port", "--workers", "--data-dir", "SIGTERM", "/docs")),
+        (("config", "show"), ("--json", "PIPELINE_CONFIG")),
+        (("models",), ("list", "pull", "verify")),
+    ],
+)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_tells_all_there_is(streetveil, command, told, flag):
+    result = streetveil(*command, flag)
+
+    assert result.exit_code == 0
+    assert [word for word in told if word not in result.stdout] == []
+
+
+def test_the_version_is_told(streetveil):
+    result = streetveil("--version")
+
+    assert (result.exit_code, result.stdout) == (0, f"streetveil {__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [("redact",), ("redact", "x.jpg"), ("redact", "-o", "y"), ("blur",), ("detect",)])
+def test_wrong_usage_ends_with_2(streetveil, arguments):
+    assert streetveil(*arguments).exit_code == 2
+
+
+def test_an_error_is_one_line_with_its_code_and_no_traceback(streetveil, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["streetveil", "redact", "[bold]no\x1b[31mwhere.jpg", "--output", "out"])
+
+    with pytest.raises(SystemExit) as caught:
+        main.run()
+
+    assert caught.value.code == 3
+    told = capsys.readouterr().err
+    assert told == "error (unreadable_file): [bold]no\\x1b[31mwhere.jpg does not exist.\n"
+
+
+def test_settings_that_cannot_work_are_one_line_too(streetveil, monkeypatch, capsys):
+    monkeypatch.setenv("PORT", "many")
+    monkeypatch.setattr(sys, "argv", ["streetveil", "config", "show"])
+
+    with pytest.raises(SystemExit) as caught:
+        main.run()
+
+    assert caught.value.code == 3
+    assert capsys.readouterr().err.startswith("error (invalid_configuration): PORT (from environment): ")

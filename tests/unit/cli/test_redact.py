@@ -1,0 +1,204 @@
+"""`streetveil redact` with stubbed models: options, plan, report, summary and exit codes."""
+
+import io
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from streetveil.cli import redact as command
+from streetveil.errors import OutputConflictError, UnwritableOutputError
+
+pytestmark = pytest.mark.usefixtures("stub_models")
+
+
+def test_all_done_ends_with_0_and_a_summary(streetveil, photo):
+    photo("in/a.png")
+    photo("in/sub/b.png")
+
+    result = streetveil("redact", "in", "--output", "out")
+
+    assert result.exit_code == 0
+    assert "2 redacted (2 faces, 0 licence plates), 0 done already, 0 failed. Results are in out." in result.stderr
+    assert result.stdout == ""
+
+
+def test_running_again_does_nothing(streetveil, photo):
+    photo("in/a.png")
+    streetveil("redact", "in", "-o", "out")
+
+    result = streetveil("redact", "in", "-o", "out")
+
+    assert result.exit_code == 0
+    assert "0 redacted (0 faces, 0 licence plates), 1 done already, 0 failed" in result.stderr
+
+
+def test_force_and_other_options_do_it_again(streetveil, photo):
+    photo("in/a.png")
+    streetveil("redact", "in", "-o", "out")
+
+    assert "1 redacted (1 face, " in streetveil("redact", "in", "-o", "out", "--force").stderr
+    assert "1 redacted" in streetveil("redact", "in", "-o", "out", "--style", "solid").stderr
+    assert "1 redacted (0 faces, " in streetveil("redact", "in", "-o", "out", "--classes", "license_plate").stderr
+
+
+def test_failures_are_listed_and_end_with_1(streetveil, photo):
+    photo("in/good.png")
+    photo("in/text[bold].jpg", b"hello")
+    photo(os.fsdecode(b"in/caf\xe9\x1b[31m.jpg"), b"")
+
+    result = streetveil("redact", "in", "-o", "out")
+
+    assert result.exit_code == 1
+    assert "failed in/text[bold].jpg: The content is not a JPEG" in result.stderr
+    assert "(unsupported_format)" in result.stderr
+    assert "failed in/caf\\udce9\\x1b[31m.jpg: The file is empty. (empty_file)" in result.stderr
+    assert "1 redacted (1 face, 0 licence plates), 0 done already, 2 failed" in result.stderr
+
+
+def test_many_failures_are_cut_short(streetveil, photo):
+    for number in range(25):
+        photo(f"in/{number}.jpg", b"text")
+
+    result = streetveil("redact", "in", "-o", "out")
+
+    assert result.stderr.count("(unsupported_format)") == 20
+    assert "... and 5 more; --report FILE lists them all." in result.stderr
+
+
+def test_the_report_has_one_line_for_each_photo_and_is_appended_to(streetveil, photo, tmp_path):
+    photo("in/a.png")
+    photo("in/b.jpg", b"text")
+
+    streetveil("redact", "in", "-o", "out", "--report", "reports/r.jsonl")
+    streetveil("redact", "in", "-o", "out", "--report", "reports/r.jsonl", "--force")
+
+    lines = [json.loads(line) for line in (tmp_path / "reports/r.jsonl").read_text().splitlines()]
+    assert len(lines) == 4
+    first = {line["source"]: line for line in lines[:2]}
+    assert first["in/a.png"]["output"] == "out/a.png"
+    assert first["in/a.png"]["blur_metadata"]["regions"][0]["box"] == [9.0, 9.0, 21.0, 21.0]
+    assert first["in/a.png"]["detection_metadata"]["vehicles"][0]["class"] == "car"
+    assert first["in/b.jpg"] == {
+        "source": "in/b.jpg",
+        "output": None,
+        "status": "failed",
+        "error": {
+            "code": "unsupported_format",
+            "detail": "The content is not a JPEG, PNG, WebP, TIFF or BMP picture.",
+        },
+    }
+
+
+def test_a_report_that_cannot_be_written_stops_before_any_work(streetveil, photo, tmp_path):
+    photo("in/a.png")
+
+    result = streetveil("redact", "in", "-o", "out", "--report", tmp_path)
+
+    assert isinstance(result.exception, UnwritableOutputError)
+    assert not (tmp_path / "out" / "a.png").exists()
+
+
+def test_a_dry_run_lists_and_writes_nothing(streetveil, photo, tmp_path):
+    photo("in/a.png")
+    photo(os.fsdecode(b"in/caf\xe9.jpg"))
+
+    result = streetveil("redact", "in", "-o", "out", "--dry-run", "--report", "r.jsonl")
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "would redact in/a.png -> out/a.png",
+        "would redact in/caf\\udce9.jpg -> out/caf\\udce9.jpg",
+        "2 to redact, 0 done already.",
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
+
+
+def test_a_dry_run_knows_what_is_done(streetveil, photo):
+    photo("in/a.png")
+    streetveil("redact", "in", "-o", "out")
+
+    result = streetveil("redact", "in", "-o", "out", "--dry-run")
+
+    assert result.stdout.splitlines() == ["would skip   in/a.png: done already", "0 to redact, 1 done already."]
+
+
+def test_a_folder_without_photos_is_told(streetveil, tmp_path):
+    (tmp_path / "in").mkdir()
+
+    result = streetveil("redact", "in", "-o", "out")
+
+    assert result.exit_code == 0
+    assert "No photos found" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_originals_are_never_the_output(streetveil, photo):
+    path = photo("in/a.png")
+    before = path.read_bytes()
+
+    result = streetveil("redact", "in", "-o", "in")
+
+    assert isinstance(result.exception, OutputConflictError)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--style", "mosaic"),
+        ("--profile", "best"),
+        ("--metadata", "some"),
+        ("--classes", "dog"),
+        ("--classes", "face,car"),
+        ("--classes", ""),
+        ("--face-confidence", "1.5"),
+        ("--plate-confidence", "-0.1"),
+        ("--car-confidence", "nan"),
+        ("--face-confidence", "much"),
+        ("--jobs", "-1"),
+        ("--jobs", "100000"),
+    ],
+)
+def test_an_option_that_is_not_allowed_is_wrong_usage(streetveil, photo, tmp_path, options):
+    photo("in/a.png")
+
+    result = streetveil("redact", "in", "-o", "out", *options)
+
+    assert result.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_options_reach_the_result_and_settings_are_what_is_left_out(streetveil, photo, tmp_path, monkeypatch):
+    photo("in/a.png")
+    monkeypatch.setenv("DEFAULT_STYLE", "solid")
+
+    streetveil("redact", "in", "-o", "out", "--report", "r.jsonl")
+    streetveil("redact", "in", "-o", "out", "--report", "r.jsonl", "--style", "pixelate")
+
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert [line["blur_metadata"]["regions"][0]["style"] for line in lines] == ["solid", "pixelate"]
+
+
+def test_redacting_changes_the_face_alone(streetveil, photo, tmp_path):
+    path = photo("in/a.png")
+
+    streetveil("redact", path, "-o", "out", "--style", "solid")
+
+    before, after = (np.asarray(Image.open(io.BytesIO(file.read_bytes()))) for file in (path, tmp_path / "out/a.png"))
+    rows, columns = np.nonzero((before != after).any(axis=2))
+    assert 6 <= rows.min() < rows.max() < 24
+    assert 6 <= columns.min() < columns.max() < 24
+
+
+def test_a_run_over_many_photos_keeps_no_lists_of_boxes_in_memory(streetveil, photo, monkeypatch):
+    photo("in/a.png")
+    kept = []
+    monkeypatch.setattr(command, "_summarise", lambda outcomes, *_: kept.extend(outcomes))
+
+    streetveil("redact", "in", "-o", "out")
+
+    assert kept[0].blur_metadata == {"faces_blurred": 1, "plates_blurred": 0}
+    assert kept[0].detection_metadata is None
