@@ -231,6 +231,19 @@ class QueueUnavailableError(UnavailableError):
     code = "queue_unavailable"
 
 
+class MalformedMessageError(StreetveilError):
+    """A message in the queue names no job: it was not written by this program, or was damaged."""
+
+    code = "malformed_message"
+
+
+class UnsupportedMessageError(StreetveilError):
+    """A message in the queue was written by a newer version of the program."""
+
+    code = "unsupported_message"
+    retryable = True
+
+
 class WorkerLostError(UnavailableError):
     """The worker stopped, without a word, while it worked on the job."""
 

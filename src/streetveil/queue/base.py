@@ -1,4 +1,4 @@
-"""What delivery promises: at least once, while the queue lives. The database stays the truth about jobs:
+"""What delivery promises: at least once, while the queue keeps its data. The database stays the truth about jobs:
 ids lost with a queue are put again by `jobs/maintain`, and an id delivered twice is claimed only once.
 """
 
@@ -8,14 +8,18 @@ from collections.abc import Callable
 from typing import Protocol
 
 Handler = Callable[[str], None]
-"""Works on the job of the id it is given. It deals with its own errors; one that escapes is logged, not retried."""
+"""Works on the job of the id it is given. It deals with its own errors; one that escapes is logged, and a queue that
+outlives the process delivers the id some more times, later and later."""
 
 
 class Consumer(Protocol):
     """A running set of threads that take ids from a queue."""
 
     def stop(self, deadline_s: float) -> bool:
-        """Takes no new ids, waits for those being worked on; True where all were done in time."""
+        """Takes no new ids, waits for those being worked on; True where all were done in time.
+
+        What was not done in time is delivered again, to whoever consumes then.
+        """
         ...
 
     @property
@@ -35,7 +39,7 @@ class JobQueue(Protocol):
         ...
 
     def depth(self) -> int:
-        """How many ids wait, delayed and prefetched ones included, those being worked on not."""
+        """How many ids wait, delayed ones included, those being worked on not."""
         ...
 
     def consume(self, handler: Handler, *, threads: int) -> Consumer:

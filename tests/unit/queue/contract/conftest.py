@@ -1,15 +1,25 @@
 """Every queue that keeps the promises of `queue/base.py`; a new adapter joins the list and inherits the tests."""
 
 import pytest
+from tests.support.servers import Redis
 
+from streetveil.domain.job import new_id
+from streetveil.queue.base import JobQueue
+from streetveil.queue.dramatiq_queue import DramatiqQueue
 from streetveil.queue.memory import MemoryQueue
 
-ADAPTERS = {"memory": MemoryQueue}
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory):
+    with Redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
-@pytest.fixture(params=sorted(ADAPTERS))
+@pytest.fixture(params=["memory", "dramatiq"])
 def queue(request):
-    made = ADAPTERS[request.param]()
+    made: JobQueue = MemoryQueue()
+    if request.param == "dramatiq":
+        made = DramatiqQueue(request.getfixturevalue("redis_server").url, namespace=new_id())
     yield made
     made.close()
 
