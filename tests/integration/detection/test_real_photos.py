@@ -21,7 +21,7 @@ from streetveil.evaluation.dataset import read_dataset
 from streetveil.imaging.picture import Picture
 from streetveil.redaction.base import Shape
 
-# Plates on white vans covered with lettering, which the plate model does not see at any size (docs/quality.md).
+# Plates on white vans covered with lettering, which this profile does not see (docs/quality.md).
 KNOWN_LEAKS = {"us_043.jpg", "us_050.jpg"}
 LABELLED = Path(__file__).parents[4] / "shared" / "data"
 FACES = Query(labels=frozenset({Label.FACE}))
