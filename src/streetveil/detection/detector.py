@@ -20,6 +20,9 @@ from streetveil.domain.detections import Label
 from streetveil.domain.geometry import Size
 from streetveil.domain.options import Profile
 
+_RUN_PIXELS = 1_000_000
+"""Most input pixels in one run over several pieces: what a network computes in between takes hundreds of times that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Traits:
@@ -99,8 +102,9 @@ class ModelDetector:
         found: dict[int, Candidates] = {}
         for placement, members in groups.items():
             # pieces of one size share a run; nothing is padded to fit a batch, so none changes another's result
-            for start in range(0, len(members), self._traits.batch):
-                chunk = members[start : start + self._traits.batch]
+            most = max(1, min(self._traits.batch, _RUN_PIXELS // placement.size.pixels))
+            for start in range(0, len(members), most):
+                chunk = members[start : start + most]
                 found.update(zip(chunk, self._run(placement, chunk, views, thresholds), strict=True))
         return [found[index] for index in range(len(views))]
 
