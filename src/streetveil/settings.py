@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -43,7 +43,15 @@ class Settings(BaseSettings):
     s3_endpoint_url: str | None = Field(None, description="Address of an S3-compatible store that is not AWS.")
     aws_access_key_id: SecretStr | None = Field(None, description="S3 access key; without it the machine's role.")
     aws_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
+    aws_session_token: SecretStr | None = Field(None, description="Session token of temporary S3 keys.")
     aws_region: str = Field("us-east-1", description="S3 region.")
+    s3_encryption: Literal["AES256", "aws:kms", "none"] = Field(
+        "AES256", description="Encryption at rest: AES256, aws:kms or none."
+    )
+    s3_kms_key_id: str | None = Field(None, description="Key of aws:kms; without it the account's default key.")
+    s3_addressing: Literal["auto", "path", "virtual"] = Field(
+        "auto", description="Bucket in the path or in the host's name: auto, path or virtual."
+    )
 
     data_dir: Path = Field(Path("data"), description="Folder of the embedded database, pictures and uploads.")
     streetveil_cache: Path = Field(Path("~/.cache/streetveil"), description="Folder of the fetched models.")
@@ -52,6 +60,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     num_workers: int = Field(0, ge=0, le=256, description="Worker threads; 0 means one per core.")
     worker_id: str | None = Field(None, max_length=64, description="Name of this worker; by default host and pid.")
+    health_host: str = Field("127.0.0.1", description="Address of a worker's health endpoint.")
+    health_port: int | None = Field(None, ge=0, le=65535, description="Port of a worker's health endpoint.")
+    startup_timeout_s: float = Field(60, ge=0, description="Seconds that servers are waited for at start.")
     max_attempts: int = Field(5, ge=1, le=100, description="How often a job is tried before it has failed.")
     shutdown_timeout_s: float = Field(30, ge=0, description="Seconds that running jobs are given on SIGTERM.")
     max_queue_size: int = Field(1000, ge=1, description="Waiting jobs above which uploads are refused with 429.")

@@ -12,7 +12,7 @@ from obstore.store import LocalStore
 
 from streetveil.errors import StorageUnavailableError
 from streetveil.storage.keys import KINDS
-from streetveil.storage.obstore_store import ObstoreStore, reported
+from streetveil.storage.obstore_store import ObstoreStore
 
 # obstore writes `{name}#{number}` and renames it when it is whole; its listings leave such files out.
 _STAGED = re.compile(r".+#\d+")
@@ -44,7 +44,7 @@ class LocalObjectStore(ObstoreStore):
 
     def put(self, key: str, content: bytes | BinaryIO, *, content_type: str) -> None:  # noqa: ARG002
         # Files have no content type, and obstore refuses to be given one for them.
-        with reported("store", key):
+        with self._reported("store", key):
             self._store.put(key, content)
             path = self._root / key
             _sync(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -12,7 +13,7 @@ import structlog
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore as Store
 
-from streetveil.errors import ObjectMissingError, StorageUnavailableError
+from streetveil.errors import ObjectMissingError, StorageUnavailableError, StreetveilError
 from streetveil.storage.base import StoredObject
 
 _log = structlog.get_logger(__name__)
@@ -20,6 +21,8 @@ _log = structlog.get_logger(__name__)
 _PIECE_BYTES = 1 << 20
 _LISTED_AT_A_TIME = 500
 _CHECK_FOLDER = "check"
+# Queries carry signatures, and the token of a machine's role.
+_QUERY = re.compile(r"\?\S+")
 
 
 class ObstoreStore:
@@ -32,28 +35,28 @@ class ObstoreStore:
         self._store = store
 
     def put(self, key: str, content: bytes | BinaryIO, *, content_type: str) -> None:
-        with reported("store", key):
+        with self._reported("store", key):
             self._store.put(key, content, attributes={"Content-Type": content_type})
 
     def get(self, key: str) -> bytes:
-        with reported("read", key):
+        with self._reported("read", key):
             return self._store.get(key).bytes().to_bytes()
 
     def stream(self, key: str) -> Iterator[bytes]:
-        with reported("read", key):
+        with self._reported("read", key):
             pieces = iter(self._store.get(key).stream(min_chunk_size=_PIECE_BYTES))
-        return _pieces(key, pieces)
+        return self._pieces(key, pieces)
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
             try:
-                with reported("remove", key):
+                with self._reported("remove", key):
                     self._store.delete(key)
             except ObjectMissingError:
                 continue
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        with reported("list", prefix):
+        with self._reported("list", prefix):
             for chunk in self._store.list(prefix, chunk_size=_LISTED_AT_A_TIME):
                 for item in chunk:
                     yield StoredObject(item["path"], item["size"], item["last_modified"])
@@ -84,23 +87,29 @@ class ObstoreStore:
     def close(self) -> None:
         """Nothing is held: connections belong to the store, which closes them when it is dropped."""
 
+    def _pieces(self, key: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        with self._reported("read", key):
+            for piece in pieces:
+                yield bytes(piece)
 
-def _pieces(key: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    with reported("read", key):
-        for piece in pieces:
-            yield bytes(piece)
+    @contextmanager
+    def _reported(self, deed: str, key: str) -> Iterator[None]:
+        """Turns what obstore raises into our errors.
 
+        The cause is logged, not told: it holds paths and addresses that are none of a client's business.
+        It is not chained either: whoever printed it would print the secrets that some addresses contain.
+        """
+        try:
+            yield
+        except (BaseError, OSError) as error:
+            explained = self._explain(error, deed, key)
+            if not isinstance(explained, ObjectMissingError):
+                cause = _QUERY.sub("?...", str(error).partition("\n")[0])
+                _log.warning("storage_failed", deed=deed, key=key, cause=cause)
+            raise explained from None
 
-@contextmanager
-def reported(deed: str, key: str) -> Iterator[None]:
-    """Turns what obstore raises into our errors.
-
-    The cause is logged, not told: it holds paths and addresses that are none of a client's business.
-    """
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise ObjectMissingError(f"There is no object {key} in storage.") from error
-    except (BaseError, OSError) as error:
-        _log.warning("storage_failed", deed=deed, key=key, cause=str(error).partition("\n")[0])
-        raise StorageUnavailableError(f"Storage could not {deed} an object.") from error
+    def _explain(self, error: Exception, deed: str, key: str) -> StreetveilError:
+        """Our error for one of obstore's: what is wrong, and what to do."""
+        if isinstance(error, FileNotFoundError):
+            return ObjectMissingError(f"There is no object {key} in storage.")
+        return StorageUnavailableError(f"Storage could not {deed} an object.")
