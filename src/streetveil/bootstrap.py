@@ -1,23 +1,32 @@
-"""Settings become adapters, adapters become services: the only place where things are wired together."""
+"""Settings become adapters, adapters become services: the only place where things are wired together.
+
+Each backend is chosen on its own. Without `REDIS_URL` the queue lives in this process, and the workers with it.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import structlog
 
 from streetveil.database.engine import open_engine, sqlite_url
 from streetveil.database.folder_lock import DataFolderLock
 from streetveil.database.unit_of_work import SqlDatabase
 from streetveil.detection.factory import build_scene_detector
+from streetveil.detection.lazy import LazySceneDetector
 from streetveil.detection.models import MODELS, Task
+from streetveil.detection.scene import ProfiledSceneDetector
 from streetveil.detection.weights import ModelCache
 from streetveil.domain.detections import VEHICLES, Label
-from streetveil.errors import ConfigurationError
+from streetveil.errors import UnavailableError
 from streetveil.jobs.anonymise import Anonymiser
 from streetveil.jobs.erase import Erase
 from streetveil.jobs.health import Health
@@ -27,10 +36,18 @@ from streetveil.jobs.process import AttemptPolicy, Process
 from streetveil.jobs.retry import Retry
 from streetveil.jobs.submit import Submit
 from streetveil.queue.base import JobQueue
+from streetveil.queue.dramatiq_queue import DramatiqQueue
 from streetveil.queue.memory import MemoryQueue
 from streetveil.redaction.pixels import PixelRedactor
 from streetveil.settings import Settings
+from streetveil.storage.base import ObjectStore
 from streetveil.storage.local import LocalObjectStore
+from streetveil.storage.s3 import S3ObjectStore
+from streetveil.storage.s3_options import S3Options
+
+_log = structlog.get_logger(__name__)
+
+_RETRY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +71,14 @@ def build_anonymiser(settings: Settings) -> Anonymiser:
     Raises:
         ModelError: a model is missing or cannot be used.
     """
-    detector = build_scene_detector(
-        ModelCache(settings.streetveil_cache),
-        model_paths=_model_paths(settings),
-        thresholds=_thresholds(settings),
+    return Anonymiser(_load_detector(settings), PixelRedactor(), max_pixels=settings.max_pixels)
+
+
+def lazy_anonymiser(settings: Settings) -> Anonymiser:
+    """For processes that seldom look at a photo themselves: the models load with the first."""
+    return Anonymiser(
+        LazySceneDetector(lambda: _load_detector(settings)), PixelRedactor(), max_pixels=settings.max_pixels
     )
-    return Anonymiser(detector, PixelRedactor(), max_pixels=settings.max_pixels)
 
 
 def results_variant(settings: Settings) -> str:
@@ -82,33 +101,68 @@ def default_options(settings: Settings) -> dict[str, str | float | list[str] | N
     }
 
 
-@contextmanager
-def open_services(settings: Settings) -> Iterator[Services]:
-    """The embedded service: SQLite, local files and a queue within this process, all below the data folder.
+def worker_threads(settings: Settings) -> int:
+    """As many as set, or one per core this process may use."""
+    return settings.num_workers or len(os.sched_getaffinity(0))
 
-    What an earlier process left unfinished is queued again before this returns.
+
+@contextmanager
+def open_services(settings: Settings, anonymise: Anonymiser) -> Iterator[Services]:
+    """A process of the service: the use cases over the backends that the settings name.
+
+    Embedded (no `REDIS_URL`), this process owns its jobs: the data folder is locked, and what an earlier process
+    left unfinished is queued again before this returns.
 
     Raises:
-        ConfigurationError: the settings cannot work, or another process uses the data folder.
-        ModelError: a model is missing or cannot be used.
+        ConfigurationError: the settings cannot work, the schema is another version's, or another process uses
+            the data folder.
+        UnavailableError: a server could not be reached in time; the message says which and why.
     """
-    _refuse_servers(settings)
-    anonymise = build_anonymiser(settings)
     with ExitStack() as stack:
-        lock = DataFolderLock(settings.data_dir)
-        lock.acquire()
-        stack.callback(lock.release)
-        url = settings.database_url
-        engine = open_engine(url.get_secret_value() if url else sqlite_url(settings.data_dir / "streetveil.db"))
-        database = SqlDatabase(engine)
-        stack.callback(database.close)
-        database.upgrade()
-        storage = LocalObjectStore.open(settings.data_dir / "objects")
+        embedded = settings.redis_url is None
+        if embedded:
+            lock = DataFolderLock(settings.data_dir)
+            lock.acquire()
+            stack.callback(lock.release)
+        services = stack.enter_context(_connected(settings, anonymise))
+        if embedded:
+            services.maintain.rescue(alone=True)
+        yield services
+
+
+@contextmanager
+def open_for_operators(settings: Settings) -> Iterator[Services]:
+    """The same beside a running service, for commands that ask or change something and end."""
+    with _connected(settings, lazy_anonymiser(settings)) as services:
+        yield services
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[SqlDatabase]:
+    """The database alone, whatever its schema."""
+    url = settings.database_url
+    engine = open_engine(url.get_secret_value() if url else sqlite_url(settings.data_dir / "streetveil.db"))
+    database = SqlDatabase(engine)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def _connected(settings: Settings, anonymise: Anonymiser) -> Iterator[Services]:
+    with ExitStack() as stack:
+        database = stack.enter_context(open_database(settings))
+        if settings.database_url is None:
+            database.upgrade()
+        storage = _open_storage(settings)
         stack.callback(storage.close)
-        queue = MemoryQueue()
+        queue = _open_queue(settings)
         stack.callback(queue.close)
+        for name, check in (("database", database.check), ("storage", storage.check), ("queue", queue.check)):
+            _wait_for(name, check, settings.startup_timeout_s)
         attempts = AttemptPolicy(most=settings.max_attempts)
-        services = Services(
+        yield Services(
             anonymise=anonymise,
             submit=Submit(database=database, storage=storage, queue=queue, max_queue_size=settings.max_queue_size),
             inspect=Inspect(database=database, storage=storage, queue=queue, max_queue_size=settings.max_queue_size),
@@ -120,28 +174,64 @@ def open_services(settings: Settings) -> Iterator[Services]:
                 storage=storage,
                 queue=queue,
                 anonymise=anonymise,
-                worker_id=settings.worker_id or f"{socket.gethostname()[:40]}-{os.getpid()}",
+                worker_id=_unique_worker_id(settings),
                 attempts=attempts,
             ),
             maintain=Maintain(database=database, storage=storage, queue=queue, attempts=attempts),
             queue=queue,
         )
-        services.maintain.recover(alone=True)
-        yield services
 
 
-def worker_threads(settings: Settings) -> int:
-    """As many as set, or one per core this process may use."""
-    return settings.num_workers or len(os.sched_getaffinity(0))
-
-
-def _refuse_servers(settings: Settings) -> None:
-    named = [name for name in ("redis_url", "s3_bucket") if getattr(settings, name) is not None]
-    if named:
-        raise ConfigurationError(
-            f"{', '.join(named).upper()} names a server, which this version cannot use yet; "
-            "unset it to run embedded, with SQLite and local files."
+def _open_storage(settings: Settings) -> ObjectStore:
+    if settings.s3_bucket is None:
+        return LocalObjectStore.open(settings.data_dir / "objects")
+    key, secret, token = settings.aws_access_key_id, settings.aws_secret_access_key, settings.aws_session_token
+    return S3ObjectStore.open(
+        S3Options(
+            bucket=settings.s3_bucket,
+            region=settings.aws_region,
+            endpoint_url=settings.s3_endpoint_url,
+            addressing=settings.s3_addressing,
+            access_key_id=key.get_secret_value() if key else None,
+            secret_access_key=secret.get_secret_value() if secret else None,
+            session_token=token.get_secret_value() if token else None,
+            encryption=settings.s3_encryption,
+            kms_key_id=settings.s3_kms_key_id,
         )
+    )
+
+
+def _open_queue(settings: Settings) -> JobQueue:
+    return DramatiqQueue(settings.redis_url.get_secret_value()) if settings.redis_url else MemoryQueue()
+
+
+def _wait_for(name: str, check: Callable[[], None], patience_s: float) -> None:
+    """Returns when the dependency works. Servers that start together may take a moment; a wrong setting does not."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            check()
+        except UnavailableError as error:
+            if time.monotonic() >= deadline:
+                raise
+            _log.warning("waiting", dependency=name, code=error.code, detail=error.detail)
+            time.sleep(_RETRY_S)
+        else:
+            return
+
+
+def _unique_worker_id(settings: Settings) -> str:
+    """Names this very process: one that was started again must not extend the leases of its predecessor."""
+    name = settings.worker_id or socket.gethostname()
+    return f"{name[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def _load_detector(settings: Settings) -> ProfiledSceneDetector:
+    return build_scene_detector(
+        ModelCache(settings.streetveil_cache),
+        model_paths=_model_paths(settings),
+        thresholds=_thresholds(settings),
+    )
 
 
 def _model_paths(settings: Settings) -> dict[Task, Path | None]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from streetveil import __version__
-from streetveil.cli import config, detect, evaluate, models, redact, serve
+from streetveil.cli import config, database, detect, evaluate, jobs, models, redact, serve, worker
 from streetveil.cli.text import visible
 from streetveil.errors import StreetveilError
 
@@ -32,8 +32,11 @@ def build_app() -> typer.Typer:
     app.command("redact")(redact.redact)
     app.command("detect")(detect.detect)
     app.command("serve")(serve.serve)
+    app.command("worker")(worker.worker)
     app.command("evaluate")(evaluate.evaluate)
     app.add_typer(models.build_app(), name="models")
+    app.add_typer(jobs.build_app(), name="jobs")
+    app.add_typer(database.build_app(), name="db")
     app.add_typer(config.build_app(), name="config")
     return app
 

@@ -1,12 +1,14 @@
-"""`streetveil serve`: the HTTP service, embedded: API and workers in one process."""
+"""`streetveil serve`: the HTTP service; embedded, with the workers in the same process."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
+import shutil
 import signal
 import socket
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -18,6 +20,7 @@ import uvicorn
 from streetveil import __version__, bootstrap
 from streetveil.api.app import create_app
 from streetveil.api.services import ApiServices
+from streetveil.cli.chores import chores_of
 from streetveil.errors import ConfigurationError
 from streetveil.observability.logs import configure_logging
 from streetveil.settings import Settings, load_settings
@@ -36,9 +39,12 @@ def serve(
         Path | None, typer.Option(metavar="DIR", help="Folder of the database and the pictures. [DATA_DIR]")
     ] = None,
 ) -> None:
-    """Run the HTTP service: API and workers in one process, with SQLite and local files.
+    """Run the HTTP service: embedded with its workers, or the API alone.
 
-    Jobs that were waiting or being worked on when the service was last stopped or killed are finished.
+    Without REDIS_URL workers run in this process, and jobs that were waiting or being worked on when it was last
+    stopped or killed are finished. With REDIS_URL start [bold]streetveil worker[/bold] beside it. DATABASE_URL and
+    S3_BUCKET take the place of SQLite and local files.
+
     SIGTERM or Ctrl-C: no new requests and jobs are taken, running jobs finish.
 
     The documentation of the API is at /docs. Other settings come from the environment; see
@@ -97,18 +103,20 @@ def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 @contextmanager
 def _running(settings: Settings) -> Iterator[ApiServices]:
-    """Everything behind the API, workers included; leaving it drains them."""
-    with bootstrap.open_services(settings) as services:
-        worker = Worker(
-            queue=services.queue,
-            process=services.process,
-            threads=bootstrap.worker_threads(settings),
-            maintain=services.maintain.recover,
-        )
-        worker.start()
-        spool = settings.data_dir / "incoming"
-        _empty(spool)
-        try:
+    """Everything behind the API; embedded that includes the workers, and leaving it drains them."""
+    embedded = settings.redis_url is None
+    anonymise = bootstrap.build_anonymiser(settings) if embedded else bootstrap.lazy_anonymiser(settings)
+    with bootstrap.open_services(settings, anonymise) as services, ExitStack() as stack:
+        if embedded:
+            worker = Worker(
+                queue=services.queue,
+                process=services.process,
+                threads=bootstrap.worker_threads(settings),
+                chores=chores_of(services, settings),
+            )
+            worker.start()
+            stack.callback(worker.stop, settings.shutdown_timeout_s)
+        with _spool(settings) as spool:
             yield ApiServices(
                 submit=services.submit,
                 inspect=services.inspect,
@@ -123,15 +131,35 @@ def _running(settings: Settings) -> Iterator[ApiServices]:
                 default_options=bootstrap.default_options(settings),
                 max_concurrent_redactions=bootstrap.worker_threads(settings),
             )
-        finally:
-            worker.stop(settings.shutdown_timeout_s)
 
 
-def _empty(spool: Path) -> None:
-    """Makes the folder of incoming files; what a killed process left there belongs to no request any more."""
-    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in spool.iterdir():
-        left.unlink(missing_ok=True)
+@contextmanager
+def _spool(settings: Settings) -> Iterator[Path]:
+    """A folder of this process alone for incoming files, gone in the end.
+
+    Those of killed processes on this machine are removed: their files belong to no request any more.
+    """
+    incoming = settings.data_dir / "incoming"
+    incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own = incoming / str(os.getpid())
+    for left in incoming.iterdir():
+        if left == own or not (left.name.isdecimal() and _is_alive(int(left.name))):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    own.mkdir(mode=0o700)
+    try:
+        yield own
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _listen(host: str, port: int) -> socket.socket:

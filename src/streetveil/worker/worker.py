@@ -1,10 +1,9 @@
-"""A worker: threads that process jobs, and one that tidies up from time to time."""
+"""A worker: threads that process jobs, and threads for what must be done again and again beside them."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -13,6 +12,18 @@ from streetveil.errors import StreetveilError
 from streetveil.queue.base import Consumer, Handler, JobQueue
 
 _log = structlog.get_logger(__name__)
+
+# How long a chore in the middle of its round is waited for; being interrupted does none of them harm.
+_CHORE_END_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something done every `every_s` seconds, the first time after as long; what it raises is logged."""
+
+    name: str
+    act: Callable[[], object]
+    every_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +41,18 @@ class WorkerState:
 
 
 class Worker:
-    """Takes ids from a queue and processes their jobs.
+    """Takes ids from a queue and processes their jobs; does its chores in a thread each."""
 
-    `maintain` (the recovery of `jobs/maintain`, usually) is called every `maintain_every_s` seconds in a thread
-    of its own; what it raises is logged and it is called again.
-    """
-
-    def __init__(
-        self,
-        *,
-        queue: JobQueue,
-        process: Handler,
-        threads: int,
-        maintain: Callable[[], object] | None = None,
-        maintain_every_s: float = 60.0,
-    ) -> None:
+    def __init__(self, *, queue: JobQueue, process: Handler, threads: int, chores: Sequence[Chore] = ()) -> None:
         self._queue = queue
         self._process = process
         self._threads = threads
-        self._maintain = maintain
-        self._maintain_every_s = maintain_every_s
         self._consumer: Consumer | None = None
-        self._stopping = threading.Event()
-        self._keeper: threading.Thread | None = None
+        self._draining = threading.Event()
+        self._stopped = threading.Event()
+        self._chores = [
+            threading.Thread(target=self._repeat, args=(chore,), name=chore.name, daemon=True) for chore in chores
+        ]
 
     def start(self) -> None:
         """Starts taking jobs; to be called once.
@@ -61,21 +61,22 @@ class Worker:
             QueueUnavailableError: the queue cannot be reached.
         """
         self._consumer = self._queue.consume(self._process, threads=self._threads)
-        if self._maintain is not None:
-            self._keeper = threading.Thread(target=self._keep, args=(self._maintain,), name="maintain", daemon=True)
-            self._keeper.start()
+        for chore in self._chores:
+            chore.start()
         _log.info("worker_started", threads=self._threads)
 
     def stop(self, deadline_s: float) -> bool:
         """Takes no new jobs, waits for the running ones at most `deadline_s` seconds; True where all were done.
 
-        Those that were not are finished after the next start.
+        Those that were not are finished by another worker or after the next start.
         """
-        self._stopping.set()
-        end = time.monotonic() + deadline_s
+        self._draining.set()
         drained = self._consumer is None or self._consumer.stop(deadline_s)
-        if self._keeper is not None:
-            self._keeper.join(max(0.0, end - time.monotonic()))
+        # Only now: while jobs run, their leases must be extended.
+        self._stopped.set()
+        for chore in self._chores:
+            if chore.is_alive():
+                chore.join(_CHORE_END_S)
         _log.info("worker_stopped", drained=drained)
         return drained
 
@@ -83,16 +84,16 @@ class Worker:
         """What it is doing at this moment."""
         consumer = self._consumer
         return WorkerState(
-            running=consumer is not None and not self._stopping.is_set(),
+            running=consumer is not None and not self._draining.is_set(),
             threads=self._threads,
             busy=consumer.busy if consumer is not None else 0,
         )
 
-    def _keep(self, maintain: Callable[[], object]) -> None:
-        while not self._stopping.wait(self._maintain_every_s):
+    def _repeat(self, chore: Chore) -> None:
+        while not self._stopped.wait(chore.every_s):
             try:
-                maintain()
+                chore.act()
             except StreetveilError as error:
-                _log.warning("maintain_failed", code=error.code, detail=error.detail)
+                _log.warning("chore_failed", chore=chore.name, code=error.code, detail=error.detail)
             except Exception:  # noqa: BLE001 - logged with its traceback; the next round may do better
-                _log.exception("maintain_crashed")
+                _log.exception("chore_crashed", chore=chore.name)

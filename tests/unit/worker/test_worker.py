@@ -5,7 +5,7 @@ from queue import Queue
 
 from streetveil.errors import DatabaseUnavailableError
 from streetveil.queue.memory import MemoryQueue
-from streetveil.worker.worker import Worker, WorkerState
+from streetveil.worker.worker import Chore, Worker, WorkerState
 
 PATIENCE_S = 20
 
@@ -41,7 +41,7 @@ def test_a_stop_waits_for_running_jobs_up_to_its_deadline():
     assert worker.stop(PATIENCE_S)
 
 
-def test_maintenance_goes_on_after_a_failure():
+def test_a_chore_goes_on_after_a_failure():
     rounds: Queue[int] = Queue()
     failures = [DatabaseUnavailableError("down"), RuntimeError("a defect")]
 
@@ -50,7 +50,7 @@ def test_maintenance_goes_on_after_a_failure():
         if failures:
             raise failures.pop(0)
 
-    worker = Worker(queue=MemoryQueue(), process=print, threads=1, maintain=maintain, maintain_every_s=0.001)
+    worker = Worker(queue=MemoryQueue(), process=print, threads=1, chores=[Chore("maintain", maintain, 0.001)])
     worker.start()
     for _ in range(4):
         rounds.get(timeout=PATIENCE_S)
@@ -59,3 +59,25 @@ def test_maintenance_goes_on_after_a_failure():
 
 def test_a_worker_that_never_started_stops():
     assert Worker(queue=MemoryQueue(), process=print, threads=1).stop(0)
+
+
+def test_chores_go_on_while_the_last_jobs_finish():
+    queue, release, rounds = MemoryQueue(), threading.Event(), Queue()  # type: ignore[var-annotated]
+    worker = Worker(
+        queue=queue,
+        process=lambda _job_id: release.wait(PATIENCE_S) and None,
+        threads=1,
+        chores=[Chore("heartbeat", lambda: rounds.put(1), 0.001)],
+    )
+    worker.start()
+    queue.put("a")
+    rounds.get(timeout=PATIENCE_S)
+    ending = threading.Thread(target=worker.stop, args=(PATIENCE_S,))
+    ending.start()
+    while worker.state().running:
+        pass
+    for _ in range(3):
+        rounds.get(timeout=PATIENCE_S)
+    release.set()
+    ending.join(PATIENCE_S)
+    assert not ending.is_alive()

@@ -1,0 +1,112 @@
+"""`streetveil jobs`: what became of jobs, for the person who operates the service."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from streetveil.bootstrap import open_for_operators
+from streetveil.domain.job import Job, JobStatus
+from streetveil.domain.reports import JobFilter
+from streetveil.observability.logs import configure_logging
+from streetveil.settings import Settings, load_settings
+
+_PAGE = 100
+
+
+def build_app() -> typer.Typer:
+    """The verbs below `streetveil jobs`."""
+    app = typer.Typer(help="List, show and retry jobs.", no_args_is_help=True)
+    app.command("list")(list_jobs)
+    app.command("show")(show)
+    app.command("retry")(retry)
+    return app
+
+
+def list_jobs(
+    status: Annotated[JobStatus | None, typer.Option(help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most N jobs, newest first.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of a table.")] = False,
+) -> None:
+    """List jobs, newest first."""
+    with open_for_operators(_quiet_settings()) as services:
+        jobs: list[Job] = []
+        after: str | None = None
+        while len(jobs) < limit:
+            page = services.inspect.page(JobFilter(status=status), after, min(_PAGE, limit - len(jobs)))
+            jobs += page.jobs
+            after = page.next
+            if after is None:
+                break
+    if as_json:
+        for job in jobs:
+            typer.echo(json.dumps(_described(job)))
+        return
+    table = Table("job", "status", "created", "attempts", "worker", "error", box=None, pad_edge=False)
+    for job in jobs:
+        failure = f"{job.failure.code}: {job.failure.detail}" if job.failure else ""
+        created = job.created_at.isoformat(timespec="seconds")
+        table.add_row(job.id, job.status.value, created, str(job.attempts), job.worker_id or "", failure)
+    Console().print(table)
+
+
+def show(job_id: Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")]) -> None:
+    """Print all that is known about a job, as JSON."""
+    with open_for_operators(_quiet_settings()) as services:
+        job = services.inspect.job(job_id)
+        original, processed = services.inspect.urls(job)
+    typer.echo(json.dumps(_described(job) | {"original": original, "processed": processed}, indent=2))
+
+
+def retry(
+    job_ids: Annotated[list[str] | None, typer.Argument(metavar="JOB...", help="Ids of failed jobs.")] = None,
+    every: Annotated[bool, typer.Option("--all-failed", help="Retry every failed job.")] = False,
+) -> None:
+    """Queue failed jobs again. An embedded service takes them up within MAINTAIN_INTERVAL_S seconds."""
+    if bool(job_ids) == every:
+        raise typer.BadParameter("name jobs, or give --all-failed")
+    with open_for_operators(_quiet_settings()) as services:
+        count = 0
+        if job_ids:
+            for job_id in job_ids:
+                services.retry(job_id)
+                count += 1
+        else:
+            # A job that is retried is no longer failed: each first page is a new one.
+            while page := services.inspect.page(JobFilter(status=JobStatus.FAILED), None, _PAGE).jobs:
+                for job in page:
+                    services.retry(job.id)
+                count += len(page)
+    typer.echo(f"{count} queued again.")
+
+
+def _quiet_settings() -> Settings:
+    settings = load_settings().settings
+    configure_logging("WARNING", settings.log_format)
+    return settings
+
+
+def _described(job: Job) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "job_id": job.id,
+        "status": job.status.value,
+        "filename": job.filename,
+        "file_size": job.file_size,
+        "created_at": job.created_at.isoformat(),
+        "updated_at": job.updated_at.isoformat(),
+        "attempts": job.attempts,
+        "worker_id": job.worker_id,
+        "batch_id": job.batch_id,
+        "options": job.options.as_dict(),
+    }
+    if job.failure is not None:
+        described["error"] = {"code": job.failure.code, "detail": job.failure.detail}
+    if job.result is not None:
+        described["processing_time"] = job.result.processing_time
+        described["blur_metadata"] = dict(job.result.blur_metadata)
+        described["detection_metadata"] = dict(job.result.detection_metadata)
+    return described

@@ -1,0 +1,114 @@
+"""`streetveil worker`: takes jobs from the queue in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Annotated
+
+import structlog
+import typer
+
+from streetveil import bootstrap
+from streetveil.cli.chores import chores_of
+from streetveil.errors import ConfigurationError, ModelError
+from streetveil.jobs.anonymise import Anonymiser
+from streetveil.observability.logs import configure_logging
+from streetveil.settings import Settings, load_settings
+from streetveil.worker.health_server import HealthServer
+from streetveil.worker.readiness import Readiness
+from streetveil.worker.worker import Worker
+
+_MODEL_RETRY_S = 30.0
+
+_log = structlog.get_logger(__name__)
+
+
+def worker(
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", "-t", min=0, help="Photos worked on at once; 0: one per core. [NUM_WORKERS]"),
+    ] = None,
+    health_host: Annotated[
+        str | None, typer.Option(metavar="HOST", help="Address of the health endpoint. [HEALTH_HOST]")
+    ] = None,
+    health_port: Annotated[
+        int | None,
+        typer.Option(metavar="PORT", help="Answer /health/live and /health/ready there; 0: a free port. [HEALTH_PORT]"),
+    ] = None,
+) -> None:
+    """Take jobs from the Redis queue and process them. Start as many as you like.
+
+    SIGTERM or Ctrl-C: no new jobs are taken, running ones finish within SHUTDOWN_TIMEOUT_S seconds. Jobs of a worker
+    that was killed are taken over by the others. While a model cannot be loaded the worker takes no jobs, says why
+    at /health/ready, and tries again.
+    """
+    settings = load_settings(
+        {"num_workers": threads, "health_host": health_host, "health_port": health_port},
+    ).settings
+    configure_logging(settings.log_level, settings.log_format)
+    if settings.redis_url is None:
+        raise ConfigurationError(
+            "REDIS_URL is not set: without it there is no queue to share, and `streetveil serve` runs its own workers."
+        )
+    readiness = Readiness()
+    with ExitStack() as stack:
+        stopping = stack.enter_context(_stopped_by_signals())
+        if settings.health_port is not None:
+            health = HealthServer(settings.health_host, settings.health_port, readiness.report)
+            health.start()
+            stack.callback(health.stop)
+            _log.info("health_listening", host=settings.health_host, port=health.port)
+        anonymise = _load_models(settings, readiness, stopping)
+        if anonymise is None:
+            return
+        readiness.not_ready("waiting for database, storage and queue")
+        services = stack.enter_context(bootstrap.open_services(settings, anonymise))
+        running = Worker(
+            queue=services.queue,
+            process=services.process,
+            threads=bootstrap.worker_threads(settings),
+            chores=chores_of(services, settings),
+        )
+        running.start()
+        readiness.ready(running)
+        stopping.wait()
+        drained = running.stop(settings.shutdown_timeout_s)
+    if not drained:
+        raise typer.Exit(1)
+
+
+def _load_models(settings: Settings, readiness: Readiness, stopping: threading.Event) -> Anonymiser | None:
+    """The models, however often it takes; None where the process is to end first.
+
+    Ending instead would make the orchestrator start it again and again, with nobody to ask why.
+    """
+    while not stopping.is_set():
+        try:
+            return bootstrap.build_anonymiser(settings)
+        except ModelError as error:
+            _log.error("model_unusable", code=error.code, detail=error.detail)
+            readiness.not_ready(f"{error.detail} ({error.code})")
+            stopping.wait(_MODEL_RETRY_S)
+    return None
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set; a second SIGINT ends the process at once."""
+    stopping = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stopping.is_set():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        stopping.set()
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,65 @@
+"""A worker tells over HTTP whether it lives and whether it is ready, and why not."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+
+from streetveil.errors import ConfigurationError
+from streetveil.queue.memory import MemoryQueue
+from streetveil.worker.health_server import HealthServer
+from streetveil.worker.readiness import Readiness
+from streetveil.worker.worker import Worker
+
+
+@pytest.fixture
+def readiness():
+    return Readiness()
+
+
+@pytest.fixture
+def server(readiness):
+    server = HealthServer("127.0.0.1", 0, readiness.report)
+    server.start()
+    yield server
+    server.stop()
+
+
+def ask(server, path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=10) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def test_a_worker_that_is_starting_lives_but_is_not_ready(server):
+    assert ask(server, "/health/live") == (200, {"status": "live"})
+    assert ask(server, "/health/ready") == (503, {"status": "not ready", "reason": "starting"})
+
+
+def test_the_reason_for_not_being_ready_is_told(server, readiness):
+    readiness.not_ready("the face model is missing (model_missing)")
+    _, answer = ask(server, "/health/ready")
+    assert answer["reason"] == "the face model is missing (model_missing)"
+
+
+def test_a_running_worker_is_ready_until_it_drains(server, readiness):
+    worker = Worker(queue=MemoryQueue(), process=print, threads=3)
+    worker.start()
+    readiness.ready(worker)
+    assert ask(server, "/health/ready") == (200, {"status": "ready", "threads": 3, "busy": 0})
+    worker.stop(10)
+    status, answer = ask(server, "/health")
+    assert (status, answer["reason"]) == (503, "draining")
+
+
+def test_other_paths_are_not_found(server):
+    assert ask(server, "/metrics/../etc")[0] == 404
+
+
+def test_a_taken_port_is_a_clear_error(server, readiness):
+    with pytest.raises(ConfigurationError, match=f"port {server.port}: Address already in use"):
+        HealthServer("127.0.0.1", server.port, readiness.report)
