@@ -46,7 +46,11 @@ def list_jobs(
         for job in jobs:
             typer.echo(json.dumps(_described(job)))
         return
-    table = Table("job", "status", "created", "attempts", "worker", "error", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("job", "status", "created", "attempts"):
+        table.add_column(heading, no_wrap=True, overflow="ignore")
+    table.add_column("worker", overflow="fold")
+    table.add_column("error", overflow="fold")
     for job in jobs:
         failure = f"{job.failure.code}: {job.failure.detail}" if job.failure else ""
         created = job.created_at.isoformat(timespec="seconds")

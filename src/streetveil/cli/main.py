@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from streetveil import __version__
-from streetveil.cli import config, database, detect, evaluate, jobs, models, redact, serve, worker
+from streetveil.cli import config, database, detect, evaluate, jobs, maintain, models, redact, serve, worker
 from streetveil.cli.text import visible
 from streetveil.errors import StreetveilError
 
@@ -33,6 +33,7 @@ def build_app() -> typer.Typer:
     app.command("detect")(detect.detect)
     app.command("serve")(serve.serve)
     app.command("worker")(worker.worker)
+    app.command("maintain")(maintain.maintain)
     app.command("evaluate")(evaluate.evaluate)
     app.add_typer(models.build_app(), name="models")
     app.add_typer(jobs.build_app(), name="jobs")
