@@ -120,8 +120,11 @@ class Service:
             stderr=self._log,
         )
         self._begin = begin
+        self.client = httpx.Client(timeout=PATIENCE_S)
+
+    def wait_until_ready(self):
         listening = wait_for(self._listening, "the service listens")
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{listening['port']}", timeout=PATIENCE_S)
+        self.client.base_url = f"http://127.0.0.1:{listening['port']}"
         wait_for(self._ready, "the service is ready")
 
     def log(self):
@@ -161,16 +164,20 @@ class Service:
         return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
     def spool(self):
-        return list((self.data_dir / "incoming").iterdir())
+        """Files of requests that were not cleared away."""
+        return [path for path in (self.data_dir / "incoming").rglob("*") if path.is_file()]
 
     def stop(self, number=signal.SIGTERM):
         """Sends a signal and returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(PATIENCE_S)
+        return self.process.wait(PATIENCE_S)
+
+    def close(self):
+        """Ends what still runs."""
+        self.stop(signal.SIGKILL)
         self.client.close()
         self._log.close()
-        return code
 
 
 @pytest.fixture(scope="session")
@@ -179,13 +186,14 @@ def start_service(environment):
     services = []
 
     def start(data_dir, **variables):
-        services.append(Service(data_dir, environment, variables))
-        return services[-1]
+        service = Service(data_dir, environment, variables)
+        services.append(service)
+        service.wait_until_ready()
+        return service
 
     yield start
     for service in services:
-        if service.process.poll() is None:
-            service.stop(signal.SIGKILL)
+        service.close()
 
 
 @pytest.fixture(scope="session")
