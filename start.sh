@@ -37,16 +37,34 @@ if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
     die "port $port is taken; choose another with --port"
 fi
 
+install_turbojpeg
 install_environment runtime
 .venv/bin/streetveil models pull > /dev/null
 
+# On any way out all get SIGTERM, finish their running jobs and are waited for.
+started=()
+trap 'for pid in "${started[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done; wait' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Servers may be named by the environment, .env or PIPELINE_CONFIG: the program itself knows.
+named=$(.venv/bin/python -c '
+from streetveil.settings import load_settings
+settings = load_settings().settings
+print("database" if settings.database_url else "", "queue" if settings.redis_url else "")')
+case $named in *database*)
+    say "bringing the database to this version's schema"
+    .venv/bin/streetveil db upgrade ;;
+esac
 say "starting the service on port $port"
 .venv/bin/streetveil serve --port "$port" &
 service=$!
-# On any way out the service gets SIGTERM, finishes its running jobs and is waited for.
-trap 'kill -TERM "$service" 2>/dev/null || true; wait "$service" 2>/dev/null || true' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+started+=("$service")
+case $named in *queue*)
+    say "starting a worker"
+    .venv/bin/streetveil worker &
+    started+=("$!") ;;
+esac
 
 .venv/bin/python scripts/demo.py --url "http://127.0.0.1:$port" --pid "$service"
 [ -n "$demo" ] && exit 0

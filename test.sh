@@ -8,6 +8,7 @@ cd "$(dirname "$0")"
 # The servers of the integration tests; each test run starts its own, on free ports.
 command -v redis-server >/dev/null || install_packages redis-server
 [ -x /usr/sbin/mariadbd ] || install_packages mariadb-server
+install_turbojpeg
 install_environment dev
 .venv/bin/streetveil models pull > /dev/null
 

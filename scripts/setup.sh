@@ -68,3 +68,11 @@ install_environment() {
         || die "the package itself could not be installed; see above."
     wanted_of "$lock" > ".venv/installed-$1"
 }
+
+# libturbojpeg edits JPEG files without re-encoding them. The product works without it, less gently.
+install_turbojpeg() {
+    ldconfig -p 2>/dev/null | grep -q 'libturbojpeg\.so' && return
+    # Debian names the package after the library's version, Ubuntu does not.
+    (install_packages libturbojpeg0) || (install_packages libturbojpeg) \
+        || say "libturbojpeg is missing: JPEG files will be re-encoded as a whole"
+}
