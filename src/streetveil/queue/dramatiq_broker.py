@@ -73,6 +73,10 @@ class Unacknowledged:
 class StreetveilBroker(RedisBroker):
     """A broker for one consumer or one sender. Not global: `dramatiq.set_broker` is never called."""
 
+    # How many values Lua takes at once. Dramatiq asks Redis, once and under a lock of all threads: where Redis hangs
+    # they would wait for it one after the other.
+    _max_unpack_size_val = 1000  # type: ignore[assignment]
+
     def __init__(self, client: redis.Redis, **options: Any) -> None:  # noqa: ANN401 - those of RedisBroker
         super().__init__(client=client, **options)  # type: ignore[no-untyped-call]
         self.held: dict[str, Unacknowledged] = defaultdict(Unacknowledged)

@@ -73,10 +73,11 @@ class DramatiqQueue:
         return DramatiqConsumer(self._new_broker(), handler, threads=threads)
 
     def check(self) -> None:
-        """Fetches no message, in the way messages are fetched: that needs all that the queue needs of Redis."""
+        """Fetches no message, in the way messages are fetched, and counts: that is all that is asked of Redis."""
         self._ensure_open()
         with translated():
             self._broker.do_fetch(QUEUE, 0)
+            self._broker.waiting(QUEUE)
 
     def close(self) -> None:
         self._closed.set()

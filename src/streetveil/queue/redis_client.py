@@ -33,12 +33,14 @@ _MORE_OPTIONS = {
     "redis+sentinel": _SENTINEL_OPTIONS,
     "rediss+sentinel": _SENTINEL_OPTIONS | _TLS_OPTIONS,
 }
+_UNAUTHENTICATED = "Redis asks for a password, and REDIS_URL has none."
 _CLUSTER = "REDIS_URL names a Redis Cluster, which is not supported."
 # What errors mean: by a part of their text or by their class; the first that fits.
 _MEANINGS: dict[str | type[BaseException], str] = {
     "CERTIFICATE_VERIFY_FAILED": "Redis's certificate is not trusted: name its authority, ?ssl_ca_certs=/path/ca.pem.",
     "WRONG_VERSION_NUMBER": "Redis speaks no TLS on this port; REDIS_URL begins with redis:// then.",
-    "Authentication required": "Redis asks for a password, and REDIS_URL has none.",
+    "Authentication required": _UNAUTHENTICATED,
+    "unauthenticated": _UNAUTHENTICATED,
     "DB index is out of range": "Redis has no database of the number in REDIS_URL.",
     redis.AuthenticationError: "Redis refuses the user or password in REDIS_URL.",
     redis.exceptions.NoPermissionError: "Redis does not let this user run scripts on the keys of the queue.",
