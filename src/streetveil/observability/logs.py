@@ -42,7 +42,7 @@ def configure_logging(level: str, form: str = "auto", stream: TextIO | None = No
     root.handlers[:] = [handler]
     root.setLevel(level)
     # At INFO these tell of every request and of their own start; our one line per job is enough.
-    for chatty in ("uvicorn.access", "uvicorn.error", "alembic"):
+    for chatty in ("uvicorn.access", "uvicorn.error", "alembic", "dramatiq"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[
