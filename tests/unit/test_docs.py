@@ -1,0 +1,85 @@
+"""What the documents tell people to type can be typed."""
+
+import ast
+import json
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+
+import pytest
+import typer
+from typer.main import get_command
+
+from streetveil.cli.main import build_app
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+OTHERS = [path for path in (ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md") if path.exists()]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
+
+
+def commands():
+    """Every line of a shell block that runs something of this repository, with its document's name."""
+    for document in DOCUMENTS + OTHERS:
+        for language, block in FENCE.findall(document.read_text("utf-8")):
+            if language not in {"sh", "bash", "console", "shell"}:
+                continue
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line.removeprefix("$ "), comments=True)
+                while words and re.fullmatch(r"[A-Z][A-Z0-9_]*=.*", words[0]):
+                    words = words[1:]
+                words = words[: next((i for i, word in enumerate(words) if word in {"|", "&&", ";", ">", "&"}), None)]
+                if words and (words[0].removeprefix(".venv/bin/") == "streetveil" or words[0].startswith("./")):
+                    yield pytest.param(words, id=f"{document.relative_to(ROOT)}: {' '.join(words)[:60]}")
+
+
+@cache
+def program():
+    return get_command(build_app())
+
+
+@pytest.mark.parametrize("words", list(commands()))
+def test_a_command_in_the_documents_can_be_typed(words):
+    if words[0].startswith("./"):
+        script = ROOT / words[0]
+        assert script.is_file()
+        assert script.stat().st_mode & 0o100
+        if words[0] == "./start.sh":
+            assert {word.partition("=")[0] for word in words[1:] if word.startswith("-")} <= {
+                "--demo",
+                "--port",
+                "--help",
+            }
+        return
+    command, rest = program(), words[1:]
+    while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
+        assert rest[0] in command.commands, f"no such command: {' '.join(words)}"
+        command, rest = command.commands[rest[0]], rest[1:]
+    context = typer.Context(command, info_name=words[0])
+    if not {"--help", "-h", "--version"} & set(rest):
+        command.parse_args(context, rest)
+
+
+def test_the_readmes_first_screen_holds_the_two_commands():
+    first_screen = "\n".join((ROOT / "README.md").read_text("utf-8").splitlines()[:24])
+
+    [first, *_] = [block for language, block in FENCE.findall(first_screen) if language == "sh"]
+    assert [line.split()[0] for line in first.splitlines()] == ["./start.sh", "./test.sh"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS + OTHERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_within_the_repository_lead_somewhere(document):
+    text = FENCE.sub("", document.read_text("utf-8"))
+
+    assert [link for link in LINK.findall(text) if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS + OTHERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_json_and_python_block_is_valid(document):
+    for language, block in FENCE.findall(document.read_text("utf-8")):
+        if language == "json":
+            json.loads(block)
+        elif language in {"python", "py"}:
+            ast.parse(block)
