@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(None, description="Redis URL; without it the queue lives in the process.")
     s3_bucket: str | None = Field(None, description="Bucket for pictures; without it files in the data folder.")
     s3_endpoint_url: str | None = Field(None, description="Address of an S3-compatible store that is not AWS.")
+    s3_public_endpoint_url: str | None = Field(None, description="The store's address for downloads, if another.")
+    s3_presigned: bool = Field(True, description="Downloads go to the store by signed links, not through the API.")  # noqa: FBT003
     aws_access_key_id: SecretStr | None = Field(None, description="S3 access key; without it the machine's role.")
     aws_secret_access_key: SecretStr | None = Field(None, description="S3 secret key.")
     aws_session_token: SecretStr | None = Field(None, description="Session token of temporary S3 keys.")
@@ -63,6 +65,7 @@ class Settings(BaseSettings):
     health_host: str = Field("127.0.0.1", description="Address of a worker's health endpoint.")
     health_port: int | None = Field(None, ge=0, le=65535, description="Port of a worker's health endpoint.")
     startup_timeout_s: float = Field(60, ge=0, description="Seconds that servers are waited for at start.")
+    maintain_interval_s: float = Field(30, gt=0, description="Seconds between looks for lost jobs.")
     max_attempts: int = Field(5, ge=1, le=100, description="How often a job is tried before it has failed.")
     shutdown_timeout_s: float = Field(30, ge=0, description="Seconds that running jobs are given on SIGTERM.")
     max_queue_size: int = Field(1000, ge=1, description="Waiting jobs above which uploads are refused with 429.")

@@ -33,12 +33,17 @@ class S3ObjectStore(ObstoreStore):
     that is silent is given up after about twice the request timeout, in whatever use.
     """
 
-    def __init__(self, options: S3Options, store: S3Store, probe: S3ObjectStore | None = None) -> None:
-        """`probe` reaches the same bucket with less patience, for `check`; without it there is no hurry."""
+    def __init__(
+        self, options: S3Options, store: S3Store, *, probe: S3ObjectStore | None = None, signer: S3Store | None = None
+    ) -> None:
+        """`probe` reaches the same bucket with less patience, for `check`; without it there is no hurry.
+        `signer` makes links, where they go to another address than `store`.
+        """
         super().__init__(store)
         self._options = options
         self._s3 = store
         self._probe = probe
+        self._signer = signer or store
 
     @classmethod
     def open(cls, options: S3Options) -> S3ObjectStore:
@@ -50,9 +55,14 @@ class S3ObjectStore(ObstoreStore):
         Raises:
             ConfigurationError: a variable of the environment that begins with AWS_ has a value that cannot be used.
         """
-        hasty = _connect(options, timeout_s=min(_CHECK_TIMEOUT_S, options.request_timeout_s), retries=1)
-        patient = _connect(options, timeout_s=options.request_timeout_s, retries=options.retries)
-        return cls(options, patient, cls(options, hasty))
+        timeout_s, hurry_s = options.request_timeout_s, min(_CHECK_TIMEOUT_S, options.request_timeout_s)
+        hasty = _connect(options, options.bucket_endpoint, timeout_s=hurry_s, retries=1)
+        return cls(
+            options,
+            _connect(options, options.bucket_endpoint, timeout_s=timeout_s, retries=options.retries),
+            probe=cls(options, hasty),
+            signer=_connect(options, options.public_bucket_endpoint, timeout_s=hurry_s, retries=1),
+        )
 
     def put(self, key: str, content: bytes | BinaryIO, *, content_type: str) -> None:
         with self._reported("store", key):
@@ -75,9 +85,11 @@ class S3ObjectStore(ObstoreStore):
 
     def presigned_url(self, key: str, expires_s: int) -> str | None:
         """A link signed with our credentials; it ends with those of a role, if they end sooner."""
+        if not self._options.presigned:
+            return None
         expires = timedelta(seconds=max(1, min(expires_s, _LONGEST_LINK_S)))
         with self._reported("sign a link for", key):
-            return obstore.sign(self._s3, "GET", key, expires)
+            return obstore.sign(self._signer, "GET", key, expires)
 
     def check(self) -> None:
         """As every store's, within some seconds; the error tells a missing bucket from a wrong key and an outage."""
@@ -93,12 +105,12 @@ class S3ObjectStore(ObstoreStore):
         return StorageUnavailableError(sentence(str(error), deed=deed, options=self._options))
 
 
-def _connect(options: S3Options, *, timeout_s: float, retries: int) -> S3Store:
+def _connect(options: S3Options, endpoint: str, *, timeout_s: float, retries: int) -> S3Store:
     # Everything is said, lest obstore finds something else in the environment.
     config: dict[str, str | bool] = {
         "region": options.region,
-        "endpoint": options.bucket_endpoint,
-        "aws_endpoint_url_s3": options.bucket_endpoint,
+        "endpoint": endpoint,
+        "aws_endpoint_url_s3": endpoint,
         "virtual_hosted_style_request": options.virtual_hosted,
         "skip_signature": False,
         "unsigned_payload": False,
@@ -117,7 +129,7 @@ def _store(options: S3Options, config: dict[str, str | bool], *, timeout_s: floa
         options.bucket,
         config=config,  # type: ignore[arg-type] # a TypedDict of just these names
         client_options={
-            "allow_http": options.bucket_endpoint.startswith("http://"),
+            "allow_http": str(config["endpoint"]).startswith("http://"),
             "connect_timeout": timedelta(seconds=min(options.connect_timeout_s, timeout_s)),
             # The first is reset by every byte that comes; the second bounds a whole transfer.
             "read_timeout": timedelta(seconds=timeout_s),

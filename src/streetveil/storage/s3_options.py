@@ -27,6 +27,8 @@ class S3Options:
         region: AWS's name of its region; most other stores take any.
         endpoint_url: address of a store that is not AWS, or of another entrance to AWS. `http://` means
             that photos travel unencrypted.
+        public_endpoint_url: the same store's address for those who download, where theirs is another.
+        presigned: whether they are sent there at all, with signed links; not where they cannot reach it.
         addressing: `path` for `endpoint/bucket/key`, `virtual` for `bucket.endpoint/key`; `auto` takes the
             former with an `endpoint_url` and the latter on AWS, which wants it.
         access_key_id, secret_access_key: lasting or temporary keys; without them the machine's role.
@@ -45,6 +47,8 @@ class S3Options:
     bucket: str
     region: str = "us-east-1"
     endpoint_url: str | None = None
+    public_endpoint_url: str | None = None
+    presigned: bool = True
     addressing: Addressing = "auto"
     access_key_id: str | None = None
     secret_access_key: str | None = field(default=None, repr=False)
@@ -60,8 +64,8 @@ class S3Options:
             raise ConfigurationError("S3_BUCKET is not the name of a bucket: letters, digits, dots and hyphens.")
         if not _REGION.fullmatch(self.region):
             raise ConfigurationError("AWS_REGION is not the name of a region, such as eu-west-1.")
-        if self.endpoint_url is not None:
-            _check_endpoint(self.endpoint_url)
+        for name in ("endpoint_url", "public_endpoint_url"):
+            _check_endpoint(name, getattr(self, name))
         if (self.access_key_id is None) != (self.secret_access_key is None):
             raise ConfigurationError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set both or neither.")
         if self.session_token is not None and self.access_key_id is None:
@@ -84,16 +88,26 @@ class S3Options:
     @property
     def bucket_endpoint(self) -> str:
         """The address that requests begin with: with the bucket where it is part of the host's name."""
+        return self._at(self.endpoint_url)
+
+    @property
+    def public_bucket_endpoint(self) -> str:
+        """The same for signed links."""
+        return self._at(self.public_endpoint_url or self.endpoint_url)
+
+    def _at(self, url: str | None) -> str:
         domain = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
-        endpoint = (self.endpoint_url or f"https://s3.{self.region}.{domain}").rstrip("/")
+        endpoint = (url or f"https://s3.{self.region}.{domain}").rstrip("/")
         if not self.virtual_hosted:
             return endpoint
         scheme, _, host = endpoint.partition("://")
         return f"{scheme}://{self.bucket}.{host}"
 
 
-def _check_endpoint(url: str) -> None:
+def _check_endpoint(name: str, url: str | None) -> None:
     """Refuses what is no plain address; obstore would stop the process at some of it."""
+    if url is None:
+        return
     try:
         parts = urlsplit(url)
         port_is_fine = parts.port != 0
@@ -101,7 +115,7 @@ def _check_endpoint(url: str) -> None:
         port_is_fine = False
     if not port_is_fine or not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w./~-]*)?", url, re.ASCII):
         raise ConfigurationError(
-            "S3_ENDPOINT_URL is not an address such as https://s3.example.org: without user, query and blanks."
+            f"S3_{name.upper()} is not an address such as https://s3.example.org: without user, query and blanks."
         )
 
 

@@ -118,11 +118,11 @@ def test_a_store_that_forgets_is_no_store(stub):
 )
 def test_puts_ask_for_the_encryption_that_is_set(stub, values, expected):
     stub.answer = lambda _: Answer(200, b"", {"ETag": '"e"'})
-    _open(stub, **values).put("original/a.jpg", b"x", content_type="image/jpeg")
+    _open(stub, **values).put("original/a.jpg", b"x", content_type="image/webp")
     [request] = stub.requests
     asked = {name: value for name, value in request.headers.items() if "encryption" in name}
     assert asked == expected
-    assert request.headers["content-type"] == "image/jpeg"
+    assert request.headers["content-type"] == "image/webp"
     assert "x-amz-checksum-sha256" in request.headers
 
 
@@ -186,6 +186,7 @@ def test_a_roles_token_is_neither_told_nor_logged(stub, monkeypatch, tmp_path):
         _open(stub, access_key_id=None, secret_access_key=None).check()
     assert logs
     assert "very-secret-identity" not in f"{error.value.detail}{logs}"
+    assert error.value.__cause__ is None  # it would be printed with every traceback
     assert error.value.__suppress_context__
 
 

@@ -28,6 +28,7 @@ KEYS: dict[str, Any] = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "ve
         ({"endpoint_url": "https://s3.example.org:99999"}, "S3_ENDPOINT_URL"),
         ({"endpoint_url": "https://[::1"}, "S3_ENDPOINT_URL"),
         ({"endpoint_url": "https://s3.example.org\n"}, "S3_ENDPOINT_URL"),
+        ({"public_endpoint_url": "photos.example.org"}, "S3_PUBLIC_ENDPOINT_URL"),
         ({"access_key_id": "AKID", "secret_access_key": None}, "both or neither"),
         ({"access_key_id": None}, "both or neither"),
         ({"access_key_id": "AKID\n"}, "AWS_ACCESS_KEY_ID"),
@@ -86,3 +87,11 @@ def test_a_variable_that_the_client_cannot_use_is_reported(monkeypatch):
     monkeypatch.setenv("AWS_S3_EXPRESS", "banana")
     with pytest.raises(ConfigurationError, match="AWS_"):
         S3ObjectStore.open(S3Options(bucket="photos", **KEYS))
+
+
+def test_links_may_go_to_an_address_of_their_own_or_not_be_made_at_all():
+    inside = {"bucket": "photos", "endpoint_url": "http://minio:9000"} | KEYS
+    link = S3ObjectStore.open(S3Options(**inside, public_endpoint_url="https://s3.example.org")).presigned_url("a", 60)
+    assert link is not None
+    assert link.startswith("https://s3.example.org/photos/a?")
+    assert S3ObjectStore.open(S3Options(**inside, presigned=False)).presigned_url("a", 60) is None
