@@ -156,7 +156,9 @@ def test_a_result_replaces_what_was_there_and_leaves_nothing_beside_it(folders):
     target = folders.output / "deep" / "a.jpg"
 
     write_result(target, b"first")
-    write_result(target, b"second")
+    with target.open("rb") as reader:
+        write_result(target, b"second")
+        assert reader.read() == b"first"  # the other file took its place; nobody ever sees a half of one
 
     assert target.read_bytes() == b"second"
     assert [path.name for path in target.parent.iterdir()] == ["a.jpg"]
