@@ -12,13 +12,13 @@ Installs what is missing, fetches the default models, starts the service, sends 
 and shows the result. The service then runs until Ctrl-C.
 
   --demo        end after the sample photo
-  --port PORT   port to listen on (default: 8000, or PORT from the environment)
+  --port PORT   port to listen on (default: 8000, or PORT from the environment or .env)
   --help        this text
 TEXT
 }
 
 demo=
-port=${PORT:-8000}
+port=
 while [ $# -gt 0 ]; do
     case $1 in
         --demo) demo=1 ;;
@@ -29,16 +29,21 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-case $port in ''|*[!0-9]*) die "--port needs a number, not '$port'" ;; esac
-[ "${#port}" -le 5 ] && [ "$port" -ge 1 ] && [ "$port" -le 65535 ] || die "--port must be from 1 to 65535, not $port"
-
-# Whoever has the port would be taken for our own service.
-if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-    die "port $port is taken; choose another with --port"
+if [ -n "$port" ]; then
+    case $port in *[!0-9]*) die "--port needs a number, not '$port'" ;; esac
+    [ "${#port}" -le 5 ] && [ "$port" -ge 1 ] && [ "$port" -le 65535 ] || die "--port must be from 1 to 65535, not $port"
 fi
 
 install_turbojpeg
 install_environment runtime
+
+# Settings may come from the environment, .env or PIPELINE_CONFIG: the program itself knows.
+settings=$(.venv/bin/python scripts/start_settings.py ${port:+--port "$port"}) || exit 3
+read -r host port database queue <<< "$settings"
+# Whoever has the port would be taken for our own service.
+if (exec 3<>"/dev/tcp/$host/$port") 2>/dev/null; then
+    die "port $port is taken; choose another with --port"
+fi
 .venv/bin/streetveil models pull > /dev/null
 
 # On any way out all get SIGTERM, finish their running jobs and are waited for.
@@ -47,26 +52,21 @@ trap 'for pid in "${started[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Servers may be named by the environment, .env or PIPELINE_CONFIG: the program itself knows.
-named=$(.venv/bin/python -c '
-from streetveil.settings import load_settings
-settings = load_settings().settings
-print("database" if settings.database_url else "", "queue" if settings.redis_url else "")')
-case $named in *database*)
+if [ "$database" = server ]; then
     say "bringing the database to this version's schema"
-    .venv/bin/streetveil db upgrade ;;
-esac
+    .venv/bin/streetveil db upgrade
+fi
 say "starting the service on port $port"
 .venv/bin/streetveil serve --port "$port" &
 service=$!
 started+=("$service")
-case $named in *queue*)
+if [ "$queue" = server ]; then
     say "starting a worker"
     .venv/bin/streetveil worker &
-    started+=("$!") ;;
-esac
+    started+=("$!")
+fi
 
-.venv/bin/python scripts/demo.py --url "http://127.0.0.1:$port" --pid "$service"
+.venv/bin/python scripts/demo.py --url "http://$host:$port" --pid "$service"
 [ -n "$demo" ] && exit 0
-say "the service runs at http://127.0.0.1:$port (documentation: /docs); Ctrl-C ends it"
+say "the service runs at http://$host:$port (documentation: /docs); Ctrl-C ends it"
 wait "$service"

@@ -191,6 +191,8 @@ def _open_storage(settings: Settings) -> ObjectStore:
             bucket=settings.s3_bucket,
             region=settings.aws_region,
             endpoint_url=settings.s3_endpoint_url,
+            public_endpoint_url=settings.s3_public_endpoint_url,
+            presigned=settings.s3_presigned,
             addressing=settings.s3_addressing,
             access_key_id=key.get_secret_value() if key else None,
             secret_access_key=secret.get_secret_value() if secret else None,
