@@ -161,6 +161,12 @@ def take_apart(data: bytes) -> Layout:
     raise UndecodableImageError("The JPEG has too many segments.")
 
 
+def restart_interval(layout: Layout) -> int:
+    """MCUs between restart markers in the first scan; 0 where there are none."""
+    intervals = [int.from_bytes(segment.payload[:2]) for segment in layout.segments if segment.marker == DRI]
+    return intervals[-1] if intervals else 0
+
+
 def is_application(segment: Segment) -> bool:
     """True for what is no part of the picture: APP0 to APP15 (also those that tell about colour) and comments."""
     return APP0 <= segment.marker <= APP15 or segment.marker == COM

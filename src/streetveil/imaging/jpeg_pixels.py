@@ -89,6 +89,12 @@ def decode_unusual(data: bytes, size: Size) -> Image.Image:
     return image
 
 
+def is_padding(message: str) -> bool:
+    """True for libjpeg's warning of a few bytes between the last pixel and the end marker: nothing is missing then."""
+    found = _PADDING.fullmatch(message)
+    return found is not None and int(found[1]) <= _MOST_PADDING
+
+
 def _decode(data: bytes, colours: str, target: Size) -> npt.NDArray[np.uint8]:
     def attempt(*, strict: bool) -> npt.NDArray[np.uint8]:
         pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
@@ -99,7 +105,6 @@ def _decode(data: bytes, colours: str, target: Size) -> npt.NDArray[np.uint8]:
     try:
         return attempt(strict=True)
     except ValueError as error:
-        padding = _PADDING.fullmatch(str(error))
-        if padding and int(padding[1]) <= _MOST_PADDING:
+        if is_padding(str(error)):
             return attempt(strict=False)
         raise UndecodableImageError(f"The JPEG cannot be decoded: {error}.") from error

@@ -1,0 +1,188 @@
+"""Painting over areas in the DCT coefficients of a JPEG: blocks that no area touches keep theirs bit for bit.
+
+Of each area the pixels are computed, painted as in any other format, and only what the paint covers is written back:
+the samples under it are replaced, the others of the same blocks keep their values and are quantised once more with the
+same table. Where a component has fewer samples than pixels, decoders blend neighbours (libjpeg's "fancy upsampling"):
+there one more sample around is replaced too, so that no colour of the original reaches into the area, nor out of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from streetveil.domain.geometry import Size
+from streetveil.redaction import effects
+from streetveil.redaction.colour_spaces import ColourSpace
+from streetveil.redaction.planes import Plane, Samples
+from streetveil.redaction.regions import Area
+from streetveil.redaction.turbojpeg import BLOCK, blocks_at
+
+_BAND = 16
+"""Rows of blocks worked on at once, so that an area as large as the picture needs no float copy of it."""
+
+_Mask = npt.NDArray[np.bool_]
+
+
+class CoefficientEdit:
+    """A `RowSink` that paints over areas as soon as the last row of blocks it needs has come in. Used once.
+
+    Attributes:
+        done: all areas are painted over.
+    """
+
+    def __init__(self, size: Size, planes: Sequence[Plane], colours: ColourSpace, areas: Sequence[Area]) -> None:
+        self.done = False
+        self._size = size
+        self._planes = planes
+        self._colours = colours
+        self._areas = areas
+        self._wanted = [_rows(plane, areas) for plane in planes]
+        self._missing = sum(map(len, self._wanted))
+
+    def __call__(self, component: int, row: int, address: int, blocks: int) -> None:
+        """One row of blocks; see `RowSink`."""
+        if row not in self._wanted[component]:
+            return
+        plane = self._planes[component]
+        if blocks != plane.blocks.width or row in plane.rows:
+            raise ValueError(f"component {component} has rows of {blocks} blocks, not {plane.blocks.width}")
+        plane.rows[row] = blocks_at(address, blocks)
+        self._missing -= 1
+        if not self._missing:
+            for area in self._areas:
+                self._paint(area)
+            self.done = True
+
+    def _paint(self, area: Area) -> None:
+        pixels = self._pixels(area)
+        ellipse = None
+        if area.ellipse is not None:
+            centre_x, centre_y, *axes = area.ellipse
+            ellipse = (centre_x - area.left, centre_y - area.top, axes[0], axes[1])
+        height, width, _ = pixels.shape
+        local = replace(area, left=0, top=0, right=width, bottom=height, ellipse=ellipse)
+        effects.paint(pixels, [local], maximum=255)
+        mask = local.mask()
+        for index, plane in enumerate(self._planes):
+            for rows in _bands(_sample_window(plane, area)[0]):
+                self._write(plane, index, area, pixels, mask, rows)
+
+    def _pixels(self, area: Area) -> npt.NDArray[np.uint8]:
+        """The area's window in colours: uint8 (height, width, components)."""
+        pixels = np.empty((area.bottom - area.top, area.right - area.left, len(self._planes)), np.uint8)
+        step = _BAND * BLOCK
+        for top in range(area.top, area.bottom, step):
+            band = replace(area, top=top, bottom=min(top + step, area.bottom))
+            samples = np.stack([_enlarged(plane, band) for plane in self._planes], axis=-1)
+            pixels[top - area.top : band.bottom - area.top] = self._colours.pixels(samples)
+        return pixels
+
+    def _write(
+        self, plane: Plane, index: int, area: Area, pixels: npt.NDArray[np.uint8], mask: _Mask, rows: range
+    ) -> None:
+        down, across = _sample_window(plane, area)
+        columns = _blocks(across)
+        samples = plane.decode(rows, columns)
+        changed = np.zeros(samples.shape, np.bool_)
+        # One sample more above and below, so that what is blended does not end where the band does.
+        most = range(max(rows.start * BLOCK - 1, down.start), min(rows.stop * BLOCK + 1, down.stop))
+        values, known = self._reduced(plane, index, area, pixels, mask, (most, across))
+        inner = range(max(rows.start * BLOCK, down.start), min(rows.stop * BLOCK, down.stop))
+        source = slice(inner.start - most.start, inner.stop - most.start)
+        target = (
+            slice(inner.start - rows.start * BLOCK, inner.stop - rows.start * BLOCK),
+            slice(across.start - columns.start * BLOCK, across.stop - columns.start * BLOCK),
+        )
+        samples[target][known[source]] = values[source][known[source]]
+        changed[target] = known[source]
+        # Behind the edge of the picture encoders repeat the last samples: what they repeated must go as well.
+        bottom, right = plane.height - rows.start * BLOCK, plane.width - columns.start * BLOCK
+        samples[bottom:] = samples[bottom - 1 : bottom]
+        samples[:, right:] = samples[:, right - 1 : right]
+        plane.encode(samples, changed, rows, columns)
+
+    def _reduced(
+        self,
+        plane: Plane,
+        index: int,
+        area: Area,
+        pixels: npt.NDArray[np.uint8],
+        mask: _Mask,
+        window: tuple[range, range],
+    ) -> tuple[Samples, _Mask]:
+        """New values of the samples in `window`, and which are to be replaced, computed from painted pixels alone."""
+        down, across = window
+        shape = len(down) * plane.down, len(across) * plane.across
+        left, top = across.start * plane.across, down.start * plane.down  # of the canvas in the picture
+        sums, weights = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        first, last = max(area.top, top), min(area.bottom, top + shape[0])
+        place = slice(first - top, last - top), slice(max(area.left - left, 0), area.right - left)
+        covered = mask[first - area.top : last - area.top]
+        sums[place] = self._colours.component(pixels[first - area.top : last - area.top], index) * covered
+        weights[place] = covered
+        grid = len(down), plane.down, len(across), plane.across
+        values, total = sums.reshape(grid).sum(axis=(1, 3)), weights.reshape(grid).sum(axis=(1, 3))
+        known = total > 0
+        values = np.divide(values, total, out=values, where=known)
+        for axis, factor in ((0, plane.down), (1, plane.across)):
+            if factor > 1:
+                values, known = _grown(values, known, axis)
+        return values, known
+
+
+def _grown(values: Samples, known: _Mask, axis: int) -> tuple[Samples, _Mask]:
+    """One more sample on both sides along an axis, as the mean of those beside it."""
+    sums, counts = np.zeros_like(values), np.zeros_like(values)
+    ahead: list[slice] = [slice(None)] * 2
+    behind = list(ahead)
+    ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
+    for to, of in ((tuple(ahead), tuple(behind)), (tuple(behind), tuple(ahead))):
+        sums[to] += values[of] * known[of]
+        counts[to] += known[of]
+    ring = (counts > 0) & ~known
+    grown = np.where(ring, sums / np.maximum(counts, 1), values)
+    return grown, known | ring
+
+
+def _enlarged(plane: Plane, area: Area) -> Samples:
+    """One component of an area's window, each sample repeated over the pixels that it stands for."""
+    down = range(area.top // plane.down, math.ceil(area.bottom / plane.down))
+    across = range(area.left // plane.across, math.ceil(area.right / plane.across))
+    rows, columns = _blocks(down), _blocks(across)
+    samples = plane.decode(rows, columns)
+    enlarged = samples.repeat(plane.down, axis=0).repeat(plane.across, axis=1)
+    top, left = area.top - rows.start * BLOCK * plane.down, area.left - columns.start * BLOCK * plane.across
+    return enlarged[top : top + area.bottom - area.top, left : left + area.right - area.left]
+
+
+def _sample_window(plane: Plane, area: Area) -> tuple[range, range]:
+    """Rows and columns of the samples that an area may replace."""
+    around_y, around_x = int(plane.down > 1), int(plane.across > 1)
+    return (
+        range(
+            max(area.top // plane.down - around_y, 0),
+            min(math.ceil(area.bottom / plane.down) + around_y, plane.height),
+        ),
+        range(
+            max(area.left // plane.across - around_x, 0),
+            min(math.ceil(area.right / plane.across) + around_x, plane.width),
+        ),
+    )
+
+
+def _rows(plane: Plane, areas: Sequence[Area]) -> frozenset[int]:
+    return frozenset(row for area in areas for row in _blocks(_sample_window(plane, area)[0]))
+
+
+def _blocks(samples: range) -> range:
+    return range(samples.start // BLOCK, math.ceil(samples.stop / BLOCK))
+
+
+def _bands(samples: range) -> list[range]:
+    rows = _blocks(samples)
+    return [rows[start : start + _BAND] for start in range(0, len(rows), _BAND)]

@@ -1,0 +1,38 @@
+"""From a JPEG's components to the colours that are painted, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from streetveil.redaction.turbojpeg import Colours
+
+_FROM_RGB = np.array([[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]])
+"""ITU-T T.871, section 7: full range BT.601."""
+
+
+class ColourSpace:
+    """An affine map. RGB, grey and CMYK are painted as stored; YCCK as CMYK, which is what its first three stand for.
+
+    Attributes:
+        components: how many the file has.
+    """
+
+    def __init__(self, colours: Colours) -> None:
+        self.components = {Colours.GREY: 1, Colours.CMYK: 4, Colours.YCCK: 4}.get(colours, 3)
+        matrix, offset = np.eye(self.components), np.zeros(self.components)
+        if colours in {Colours.YCBCR, Colours.YCCK}:
+            matrix[:3, :3] = _FROM_RGB
+            offset[1:3] = 128
+        self._forward, self._offset = matrix.astype(np.float32), offset.astype(np.float32)
+        self._inverse = np.linalg.inv(matrix).astype(np.float32)
+
+    def pixels(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+        """Colours of samples: (..., components) to the same shape."""
+        exact = (samples - self._offset) @ self._inverse.T
+        return np.clip(np.rint(exact), 0, 255).astype(np.uint8)
+
+    def component(self, pixels: npt.NDArray[np.uint8], index: int) -> npt.NDArray[np.float32]:
+        """One component of colours: (..., components) to (...)."""
+        values: npt.NDArray[np.float32] = pixels.astype(np.float32) @ self._forward[index] + self._offset[index]
+        return values

@@ -1,0 +1,81 @@
+"""One component of a JPEG: which blocks it has, and how they become samples and back (ITU-T T.81, A.3.3 and A.3.4)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from streetveil.domain.geometry import Size
+from streetveil.redaction.turbojpeg import BLOCK, Coefficients
+
+Samples = npt.NDArray[np.float32]
+_MIDDLE = 128.0
+
+
+class Plane:
+    """One component at its own resolution, as far as the rows that were handed in.
+
+    Attributes:
+        across, down: picture pixels per sample, in each direction.
+        width, height: samples that are shown; the last blocks may have more.
+        rows: blocks by row of blocks, int16 (blocks, 64), in the library's own memory.
+    """
+
+    def __init__(self, picture: Size, sampling: tuple[int, int], most: tuple[int, int], table: Samples) -> None:
+        """Lays the component out.
+
+        Args:
+            picture: size in pixels.
+            sampling: the component's own factors, each a divisor of the largest.
+            most: the largest factors of all components.
+            table: quantisation steps, (64,), natural order, all at least 1.
+        """
+        self.across, self.down = most[0] // sampling[0], most[1] // sampling[1]
+        self.width, self.height = math.ceil(picture.width / self.across), math.ceil(picture.height / self.down)
+        self.rows: dict[int, Coefficients] = {}
+        basis = _basis()
+        self._inverse = table[:, None] * basis
+        self._forward = basis.T / table[None, :]
+
+    @property
+    def blocks(self) -> Size:
+        """Blocks in each direction."""
+        return Size(math.ceil(self.width / BLOCK), math.ceil(self.height / BLOCK))
+
+    def decode(self, rows: range, columns: range) -> Samples:
+        """Samples of some blocks, not rounded, not clipped: (8 x rows, 8 x columns)."""
+        blocks = np.stack([self.rows[row][columns.start : columns.stop] for row in rows]).astype(np.float32)
+        samples = blocks.reshape(-1, BLOCK * BLOCK) @ self._inverse + np.float32(_MIDDLE)
+        grid = samples.reshape(len(rows), len(columns), BLOCK, BLOCK)
+        return grid.transpose(0, 2, 1, 3).reshape(len(rows) * BLOCK, len(columns) * BLOCK)
+
+    def encode(self, samples: Samples, changed: npt.NDArray[np.bool_], rows: range, columns: range) -> None:
+        """Writes those blocks in which a sample changed; the others keep their coefficients.
+
+        Args:
+            samples: as `decode` returns them.
+            changed: of the same shape.
+            rows: of blocks, as for `decode`.
+            columns: of blocks, as for `decode`.
+        """
+        shape = len(rows), BLOCK, len(columns), BLOCK
+        touched = np.asarray(changed.reshape(shape).any(axis=(1, 3)))
+        blocks = samples.reshape(shape).transpose(0, 2, 1, 3)[touched].reshape(-1, BLOCK * BLOCK)
+        exact = np.rint((blocks - np.float32(_MIDDLE)) @ self._forward)
+        # More cannot be coded in 8-bit JPEG (T.81, F.1.2): 11 bits of a difference of DC, 10 bits of AC.
+        quantised = np.clip(exact, -1023, 1023).astype(np.int16)
+        begin = 0
+        for index, row in enumerate(rows):
+            end = begin + int(touched[index].sum())
+            self.rows[row][columns.start : columns.stop][touched[index]] = quantised[begin:end]
+            begin = end
+
+
+def _basis() -> Samples:
+    """The two-dimensional inverse DCT as a matrix: (64 coefficients, 64 samples), orthonormal."""
+    frequency, position = np.mgrid[0:BLOCK, 0:BLOCK]
+    one = np.cos((2 * position + 1) * frequency * math.pi / (2 * BLOCK)) / 2
+    one[0] /= math.sqrt(2)
+    return np.kron(one, one).astype(np.float32)
