@@ -45,8 +45,13 @@ class PixelRedactor:
         return result
 
 
-def verify(data: bytes, original: Picture) -> None:
+def verify(data: bytes, original: Picture, read: Callable[[Picture], None] = Picture.check) -> None:
     """Makes sure that a redacted file is read as the picture it was made of.
+
+    Args:
+        data: the redacted file.
+        original: what it was made of.
+        read: raises a StreetveilError where the pixels cannot be read.
 
     Raises:
         RedactionFailedError: another format, size or orientation, or pixels that do not decode.
@@ -54,7 +59,7 @@ def verify(data: bytes, original: Picture) -> None:
     expected = original.header
     try:
         written = Picture.open(data, max_pixels=expected.stored.pixels)
-        written.check()
+        read(written)
     except StreetveilError as error:
         raise RedactionFailedError(f"The redacted file cannot be read back: {error}") from error
     if written.header != expected:
