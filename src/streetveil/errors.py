@@ -147,6 +147,12 @@ class JobNotFoundError(NotFoundError):
     code = "job_not_found"
 
 
+class OriginalExpiredError(NotFoundError):
+    """The job's original was removed when its time of retention was over."""
+
+    code = "original_expired"
+
+
 class BatchNotFoundError(NotFoundError):
     """No batch has this id."""
 
@@ -223,6 +229,12 @@ class DatabaseUnavailableError(UnavailableError):
     """The database cannot be reached or refuses us."""
 
     code = "database_unavailable"
+
+
+class OutcomeUnknownError(DatabaseUnavailableError):
+    """The connection was lost while the database committed: what was asked for may have been done."""
+
+    code = "outcome_unknown"
 
 
 class QueueUnavailableError(UnavailableError):

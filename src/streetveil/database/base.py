@@ -6,10 +6,12 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from streetveil.domain.job import Job, JobFailure, JobResult, JobStatus
 from streetveil.domain.reports import JobFilter, RecentJobs
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,24 @@ class BatchRow:
 
     id: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """One row of `workers`: a process that works on jobs.
+
+    Attributes:
+        id: unique per start of a process.
+        busy: threads at work on a job when it was last seen.
+    """
+
+    id: str
+    host: str
+    version: str
+    started_at: datetime
+    last_seen_at: datetime
+    threads: int
+    busy: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +54,8 @@ class JobRepository(Protocol):
 
     A transition is one UPDATE whose WHERE names the states it may start from; its return value says whether
     it happened. Those made by a worker (`complete`, `postpone`, `fail`) take the job as claimed and happen
-    only while that claim is the job's latest.
+    only while that claim is the job's latest; with `if_due_before` (of who takes the worker for lost) only
+    while its lease ends before that moment.
     """
 
     def add(self, job: Job, *, fingerprint: str | None = None) -> bool:
@@ -57,11 +78,19 @@ class JobRepository(Protocol):
         """Processing to completed."""
         ...
 
-    def postpone(self, claimed: Job, failure: JobFailure, *, now: datetime, due_at: datetime) -> bool:
+    def postpone(
+        self,
+        claimed: Job,
+        failure: JobFailure,
+        *,
+        now: datetime,
+        due_at: datetime,
+        if_due_before: datetime | None = None,
+    ) -> bool:
         """Processing back to submitted, to be tried again from `due_at` on."""
         ...
 
-    def fail(self, claimed: Job, failure: JobFailure, *, now: datetime) -> bool:
+    def fail(self, claimed: Job, failure: JobFailure, *, now: datetime, if_due_before: datetime | None = None) -> bool:
         """Processing to failed."""
         ...
 
@@ -77,12 +106,24 @@ class JobRepository(Protocol):
         """Notes that an erased job's objects are gone."""
         ...
 
-    def remind(self, job_id: str, *, now: datetime) -> None:
-        """Moves a submitted job's `due_at` on to `now` where it has passed: its id has been queued again."""
+    def remind(self, job_ids: Collection[str], *, now: datetime) -> None:
+        """Moves `due_at` of those submitted jobs on to `now` where it has passed: their ids have been queued again."""
         ...
 
-    def overdue(self, status: JobStatus, *, before: datetime | None, after: str | None, limit: int) -> list[Job]:
-        """Jobs in `status` by id, from the one after `after` on; with `before`, those due before it."""
+    def extend_leases(self, job_ids: Collection[str], *, worker_id: str, due_at: datetime) -> int:
+        """Lets `worker_id` keep those of the jobs that it is working on until `due_at`; how many it still has."""
+        ...
+
+    def expire_original(self, job_id: str, *, now: datetime) -> bool:
+        """Notes that the original of a completed or failed job is no longer kept; False where it was noted before."""
+        ...
+
+    def overdue(self, status: JobStatus, *, before: datetime | None, after: Job | None, limit: int) -> list[Job]:
+        """Jobs in `status` by `due_at`, from the one after `after` on; with `before`, those due before it."""
+        ...
+
+    def finished(self, before: datetime, *, with_original: bool, limit: int) -> list[Job]:
+        """Jobs that completed or failed before that moment; with `with_original`, those whose original is kept."""
         ...
 
     def unpurged(self, limit: int) -> list[Job]:
@@ -101,16 +142,24 @@ class JobRepository(Protocol):
         """A batch's jobs that are not erased, oldest first."""
         ...
 
-    def counts(self, *, batch_id: str | None = None) -> Mapping[JobStatus, int]:
-        """Jobs per status but `erased`, each status named."""
+    def waiting(self) -> int:
+        """How many jobs are submitted."""
+        ...
+
+    def counts(self, *, since: datetime) -> Mapping[JobStatus, int]:
+        """Jobs that are submitted and processing, and those that completed and failed at `since` or later."""
+        ...
+
+    def batch_counts(self, batch_id: str) -> Mapping[JobStatus, int]:
+        """A batch's jobs per status but `erased`, each status named."""
         ...
 
     def completed_since(self, moment: datetime) -> int:
         """How many jobs were completed at `moment` or later."""
         ...
 
-    def failures(self) -> Mapping[str, int]:
-        """Failed jobs by the code of their error."""
+    def failures(self, *, since: datetime) -> Mapping[str, int]:
+        """Jobs that failed at `since` or later by the code of their error."""
         ...
 
     def recent(self, since: datetime, limit: int) -> RecentJobs:
@@ -130,6 +179,38 @@ class BatchRepository(Protocol):
     def get(self, batch_id: str) -> BatchRow | None: ...
 
 
+class WorkerRepository(Protocol):
+    """Every question about the processes that work on jobs."""
+
+    def seen(self, worker: WorkerRow) -> None:
+        """Records that the process lives."""
+        ...
+
+    def left(self, worker_id: str) -> None:
+        """Forgets the process: it has ended."""
+        ...
+
+    def prune(self, before: datetime) -> int:
+        """Forgets those last seen before that moment; how many."""
+        ...
+
+    def all(self) -> list[WorkerRow]:
+        """Those known, by id."""
+        ...
+
+
+class TurnRepository(Protocol):
+    """Who may do what only one process at a time should do, and until when nobody else may."""
+
+    def take(self, name: str, *, holder: str, now: datetime, until: datetime) -> bool:
+        """Makes it `holder`'s until that moment; False while another turn lasts, the holder's own included."""
+        ...
+
+    def keep(self, name: str, *, holder: str, until: datetime) -> bool:
+        """Moves the end of the holder's turn; False where it is the holder's no longer."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction: what was done through it is committed whole, or not at all."""
 
@@ -138,6 +219,12 @@ class UnitOfWork(Protocol):
 
     @property
     def batches(self) -> BatchRepository: ...
+
+    @property
+    def workers(self) -> WorkerRepository: ...
+
+    @property
+    def turns(self) -> TurnRepository: ...
 
     def after_commit(self, action: Callable[[], None]) -> None:
         """Runs `action` once the transaction is durable; drops it where it is rolled back.
@@ -150,12 +237,16 @@ class UnitOfWork(Protocol):
 class Database(Protocol):
     """Where the truth about jobs is. Safe to call from several threads at once.
 
-    Every method raises DatabaseUnavailableError where the database cannot be reached or refuses us; of a
-    commit that failed so it is not known whether it happened.
+    Every method raises DatabaseUnavailableError where the database cannot be reached or refuses us.
     """
 
-    def transaction(self) -> AbstractContextManager[UnitOfWork]:
-        """Commits at the end of the block; rolls back where it raises."""
+    def transact(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Does `work` in a transaction, commits it and returns what `work` did; rolls back where it raises.
+
+        `work` is called again, in a new transaction, where the database chose this one to resolve a deadlock or
+        lost the connection before the commit: it must do nothing that a rollback does not undo. A commit whose
+        answer was lost is not repeated: OutcomeUnknownError says that it may have happened.
+        """
         ...
 
     def snapshot(self) -> AbstractContextManager[UnitOfWork]:
@@ -163,10 +254,11 @@ class Database(Protocol):
         ...
 
     def check(self) -> None:
-        """Returns where the database can be written to and has the schema this version needs.
+        """Returns where the database can be written to and has the schema this version needs. Cheap.
 
         Raises:
-            DatabaseUnavailableError: it cannot be reached or is read-only.
+            DatabaseUnavailableError: it cannot be reached now, or is read-only.
+            ConfigurationError: it will never be: the password is wrong, say.
             SchemaMismatchError: its schema is older or newer.
         """
         ...

@@ -1,4 +1,4 @@
-"""Engines for database URLs, and what SQLite must be told to be durable and fair among threads."""
+"""Engines for database URLs, and what SQLite must be told to be durable and fair among threads; see also mysql.py."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from streetveil.database.mysql import BACKENDS, open_mysql
 from streetveil.errors import ConfigurationError, DatabaseUnavailableError
 
 WRITING = "streetveil_writing"
@@ -21,10 +22,24 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path.absolute()}"
 
 
-def open_engine(url: str, *, busy_timeout_s: float = 30.0) -> Engine:
+def open_engine(
+    url: str,
+    *,
+    pool_size: int = 8,
+    pool_overflow: int = 16,
+    pool_timeout_s: float = 10.0,
+    timeout_s: float = 10.0,
+    busy_timeout_s: float = 30.0,
+) -> Engine:
     """The engine of a database URL; connects to nothing yet.
 
-    `busy_timeout_s`: how long a writer waits for the one before it.
+    Args:
+        url: `sqlite:////path/file.db`, or `mysql+pymysql://user:password@host:3306/name` for MySQL 8 and MariaDB.
+        pool_size: connections that are kept open. Of MySQL and MariaDB alone, like the three that follow.
+        pool_overflow: connections that are opened beyond these while there is need.
+        pool_timeout_s: how long a thread waits for a connection when all are in use.
+        timeout_s: how long the server may take to answer one statement.
+        busy_timeout_s: how long a writer waits for the one before it. Of SQLite alone.
 
     Raises:
         ConfigurationError: the URL cannot be read, or names a database that is not supported.
@@ -32,16 +47,40 @@ def open_engine(url: str, *, busy_timeout_s: float = 30.0) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # The URL may hold a password: it is not repeated.
-        raise ConfigurationError("The database URL cannot be read; it looks like sqlite:////path/file.db.") from None
+        raise ConfigurationError(
+            "The database URL cannot be read; it looks like mysql+pymysql://user:password@host:3306/name, "
+            "with special characters of the password percent-encoded, or sqlite:////path/file.db."
+        ) from None
+    if parsed.get_backend_name() in BACKENDS:
+        return open_mysql(
+            parsed,
+            pool_size=pool_size,
+            pool_overflow=pool_overflow,
+            pool_timeout_s=pool_timeout_s,
+            timeout_s=timeout_s,
+        )
     if parsed.get_backend_name() != "sqlite":
-        raise ConfigurationError(f"{parsed.get_backend_name()} is not a supported database; sqlite is.")
-    if not parsed.database or parsed.database == ":memory:":
+        raise ConfigurationError(
+            f"{parsed.get_backend_name()[:40]} is not a supported database; mysql, mariadb and sqlite are."
+        )
+    return _open_sqlite(parsed, busy_timeout_s)
+
+
+def patient_engine(engine: Engine) -> Engine:
+    """The same database for statements that may take an hour, as those of a migration on many rows do."""
+    if engine.url.get_backend_name() == "sqlite":
+        return engine
+    return open_engine(engine.url.render_as_string(hide_password=False), pool_size=1, timeout_s=3600.0)
+
+
+def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
+    if not url.database or url.database == ":memory:":
         raise ConfigurationError("The SQLite database must be a file: sqlite:////path/file.db.")
-    _make_private(Path(parsed.database))
+    _make_private(Path(url.database))
     engine = create_engine(
-        parsed,
+        url,
         connect_args={"timeout": busy_timeout_s},
         pool_size=8,
         max_overflow=56,  # FastAPI's 40 threads and the workers'

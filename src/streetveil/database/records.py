@@ -39,6 +39,7 @@ def job_of(row: JobRecord) -> Job:
         batch_id=row.batch_id,
         idempotency_key=row.idempotency_key,
         result=_result_of(row),
+        original_deleted_at=row.original_deleted_at,
         failure=JobFailure(row.error_code, row.error_detail or "") if row.error_code else None,
     )
 

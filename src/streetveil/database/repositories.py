@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import ColumnElement, Select, Update, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from streetveil.database import statistics
 from streetveil.database.base import BatchRow, Holding
+from streetveil.database.pages import page_ids
 from streetveil.database.records import (
     ERASED_COLUMNS,
     failure_columns,
@@ -20,7 +21,7 @@ from streetveil.database.records import (
     worker_column,
 )
 from streetveil.database.tables import BatchRecord, JobRecord
-from streetveil.domain.job import TRANSITIONS, Job, JobFailure, JobResult, JobStatus, first_id
+from streetveil.domain.job import TRANSITIONS, Job, JobFailure, JobResult, JobStatus
 from streetveil.domain.reports import JobFilter, RecentJobs
 
 _IDS_AT_A_TIME = 500
@@ -36,9 +37,8 @@ class SqlJobRepository:
 
     def add(self, job: Job, *, fingerprint: str | None = None) -> bool:
         try:
-            # A savepoint, so that the transaction can go on.
-            with self._session.begin_nested():
-                self._session.execute(insert(JobRecord).values(new_row(job, fingerprint)))
+            # Past the session, which would end the transaction; the databases undo no more than the statement.
+            self._session.connection().execute(insert(JobRecord).values(new_row(job, fingerprint)))
         except IntegrityError:
             if job.idempotency_key is None or self.by_idempotency_key(job.idempotency_key) is None:
                 raise
@@ -60,63 +60,69 @@ class SqlJobRepository:
         return self.get(job_id) if claimed else None
 
     def complete(self, claimed: Job, result: JobResult, *, now: datetime) -> bool:
-        values = result_columns(result) | failure_columns(None)
-        return self._move(claimed.id, JobStatus.COMPLETED, now, claim=claimed, finished_at=now, due_at=None, **values)
+        values = result_columns(result) | failure_columns(None) | {"finished_at": now, "due_at": None}
+        return self._move(claimed.id, JobStatus.COMPLETED, now, _claimed(claimed), **values)
 
-    def postpone(self, claimed: Job, failure: JobFailure, *, now: datetime, due_at: datetime) -> bool:
-        values = failure_columns(failure)
-        return self._move(claimed.id, JobStatus.SUBMITTED, now, claim=claimed, due_at=due_at, **values)
+    def postpone(
+        self,
+        claimed: Job,
+        failure: JobFailure,
+        *,
+        now: datetime,
+        due_at: datetime,
+        if_due_before: datetime | None = None,
+    ) -> bool:
+        values = failure_columns(failure) | {"due_at": due_at}
+        return self._move(claimed.id, JobStatus.SUBMITTED, now, _claimed(claimed, if_due_before), **values)
 
-    def fail(self, claimed: Job, failure: JobFailure, *, now: datetime) -> bool:
-        values = failure_columns(failure)
-        return self._move(claimed.id, JobStatus.FAILED, now, claim=claimed, finished_at=now, due_at=None, **values)
+    def fail(self, claimed: Job, failure: JobFailure, *, now: datetime, if_due_before: datetime | None = None) -> bool:
+        values = failure_columns(failure) | {"finished_at": now, "due_at": None}
+        return self._move(claimed.id, JobStatus.FAILED, now, _claimed(claimed, if_due_before), **values)
 
     def resubmit(self, job_id: str, *, now: datetime) -> bool:
-        values = failure_columns(None)
-        return self._move(
-            job_id,
-            JobStatus.SUBMITTED,
-            now,
-            only_from=JobStatus.FAILED,
-            attempts=0,
-            submitted_at=now,
-            finished_at=None,
-            due_at=now,
-            **values,
-        )
+        only = JobRecord.status == JobStatus.FAILED, JobRecord.original_deleted_at.is_(None)
+        values = failure_columns(None) | {"attempts": 0, "submitted_at": now, "finished_at": None, "due_at": now}
+        return self._move(job_id, JobStatus.SUBMITTED, now, only, **values)
 
     def erase(self, job_id: str, *, now: datetime) -> bool:
         return self._move(job_id, JobStatus.ERASED, now, due_at=now, **ERASED_COLUMNS)
 
     def purged(self, job_id: str) -> None:
         erased = JobRecord.id == job_id, JobRecord.status == JobStatus.ERASED
-        self._session.execute(update(JobRecord).where(*erased).values(due_at=None))
+        self._session.execute(_plain(update(JobRecord).where(*erased).values(due_at=None)))
 
-    def remind(self, job_id: str, *, now: datetime) -> None:
-        overdue = JobRecord.id == job_id, JobRecord.status == JobStatus.SUBMITTED, JobRecord.due_at < now
-        self._session.execute(update(JobRecord).where(*overdue).values(due_at=now))
+    def remind(self, job_ids: Collection[str], *, now: datetime) -> None:
+        overdue = JobRecord.id.in_(job_ids), JobRecord.status == JobStatus.SUBMITTED, JobRecord.due_at < now
+        self._session.execute(_plain(update(JobRecord).where(*overdue).values(due_at=now)))
+
+    def extend_leases(self, job_ids: Collection[str], *, worker_id: str, due_at: datetime) -> int:
+        if not job_ids:
+            return 0
+        own = (
+            JobRecord.id.in_(job_ids),
+            JobRecord.status == JobStatus.PROCESSING,
+            JobRecord.worker_id == worker_column(worker_id),
+        )
+        return self._session.connection().execute(update(JobRecord).where(*own).values(due_at=due_at)).rowcount
+
+    def expire_original(self, job_id: str, *, now: datetime) -> bool:
+        kept = (
+            JobRecord.id == job_id,
+            JobRecord.status.in_((JobStatus.COMPLETED, JobStatus.FAILED)),
+            JobRecord.original_deleted_at.is_(None),
+        )
+        statement = update(JobRecord).where(*kept).values(original_deleted_at=now)
+        return self._session.connection().execute(statement).rowcount == 1
 
     def _move(
-        self,
-        job_id: str,
-        to: JobStatus,
-        now: datetime,
-        *,
-        claim: Job | None = None,
-        only_from: JobStatus | None = None,
-        **values: object,
+        self, job_id: str, to: JobStatus, now: datetime, only: Iterable[ColumnElement[bool]] = (), **values: object
     ) -> bool:
         """The one UPDATE behind every transition; True where it found the job in a state it may leave."""
         statement = (
             update(JobRecord)
-            .where(JobRecord.id == job_id, JobRecord.status.in_(sorted(TRANSITIONS[to])))
+            .where(JobRecord.id == job_id, JobRecord.status.in_(sorted(TRANSITIONS[to])), *only)
             .values(status=to.value, updated_at=now, **values)
-            .execution_options(synchronize_session=False)
         )
-        if only_from is not None:
-            statement = statement.where(JobRecord.status == only_from)
-        if claim is not None:
-            statement = statement.where(JobRecord.status == JobStatus.PROCESSING, JobRecord.claims == claim.claims)
         return self._session.connection().execute(statement).rowcount == 1
 
     # --- questions ---
@@ -127,13 +133,22 @@ class SqlJobRepository:
 
     def holdings(self, job_ids: Collection[str]) -> Mapping[str, Holding]:
         ordered = sorted(job_ids)
-        keys = JobRecord.original_key, JobRecord.processed_key, JobRecord.metadata_key
+        columns = (
+            JobRecord.id,
+            JobRecord.status,
+            JobRecord.claims,
+            JobRecord.original_deleted_at,
+            JobRecord.original_key,
+            JobRecord.processed_key,
+            JobRecord.metadata_key,
+        )
         found: dict[str, Holding] = {}
         for start in range(0, len(ordered), _IDS_AT_A_TIME):
             some = JobRecord.id.in_(ordered[start : start + _IDS_AT_A_TIME])
-            for job_id, status, claims, *named in self._session.execute(
-                select(JobRecord.id, JobRecord.status, JobRecord.claims, *keys).where(some)
+            for job_id, status, claims, expired, original, *results in self._session.execute(
+                select(*columns).where(some)
             ):
+                named = results if expired else [original, *results]
                 found[job_id] = Holding(JobStatus(status), claims, frozenset(key for key in named if key))
         return found
 
@@ -142,51 +157,54 @@ class SqlJobRepository:
         row = self._session.scalars(statement).one_or_none()
         return (job_of(row), row.request_fingerprint or "") if row is not None else None
 
-    def overdue(self, status: JobStatus, *, before: datetime | None, after: str | None, limit: int) -> list[Job]:
-        statement = select(JobRecord).where(JobRecord.status == status).order_by(JobRecord.id).limit(limit)
+    def overdue(self, status: JobStatus, *, before: datetime | None, after: Job | None, limit: int) -> list[Job]:
+        order = JobRecord.due_at, JobRecord.id
+        statement = select(JobRecord).where(JobRecord.status == status).order_by(*order).limit(limit)
         if before is not None:
             statement = statement.where(JobRecord.due_at < before)
         if after is not None:
-            statement = statement.where(JobRecord.id > after)
+            later = or_(JobRecord.due_at > after.due_at, JobRecord.id > after.id)
+            statement = statement.where(JobRecord.due_at >= after.due_at, later)
         return self._jobs(statement)
+
+    def finished(self, before: datetime, *, with_original: bool, limit: int) -> list[Job]:
+        jobs: list[Job] = []
+        for status in (JobStatus.COMPLETED, JobStatus.FAILED):
+            statement = select(JobRecord).where(JobRecord.status == status, JobRecord.finished_at < before)
+            if with_original:
+                statement = statement.where(JobRecord.original_deleted_at.is_(None))
+            jobs += self._jobs(statement.order_by(JobRecord.finished_at).limit(limit - len(jobs)))
+        return jobs
 
     def unpurged(self, limit: int) -> list[Job]:
         erased = JobRecord.status == JobStatus.ERASED, JobRecord.due_at.is_not(None)
         return self._jobs(select(JobRecord).where(*erased).order_by(JobRecord.due_at).limit(limit))
 
     def page(self, wanted: JobFilter, *, after: str | None, limit: int) -> list[Job]:
-        status = JobRecord.status == wanted.status if wanted.status else JobRecord.status != JobStatus.ERASED
-        statement = select(JobRecord).where(status).order_by(JobRecord.id.desc()).limit(limit)
-        for column, value in (
-            (JobRecord.is_vehicle_detected, wanted.is_vehicle_detected),
-            (JobRecord.is_face_detected, wanted.is_face_detected),
-            (JobRecord.is_face_blurred, wanted.is_face_blurred),
-            (JobRecord.is_plate_blurred, wanted.is_plate_blurred),
-        ):
-            if value is not None:
-                statement = statement.where(column == value)
-        # An id begins with the millisecond of `created_at`: its range is what the index finds.
-        if wanted.since is not None:
-            statement = statement.where(JobRecord.id >= first_id(wanted.since), JobRecord.created_at >= wanted.since)
-        if wanted.until is not None:
-            bound = first_id(wanted.until + timedelta(milliseconds=1))
-            statement = statement.where(JobRecord.id < bound, JobRecord.created_at < wanted.until)
-        if after is not None:
-            statement = statement.where(JobRecord.id < after)
-        return self._jobs(statement)
+        selected = page_ids(wanted, after=after, limit=limit)
+        ids = list(self._session.scalars(selected)) if selected is not None else []
+        if not ids:
+            return []
+        return self._jobs(select(JobRecord).where(JobRecord.id.in_(ids)).order_by(JobRecord.id.desc()))
 
     def of_batch(self, batch_id: str, limit: int) -> list[Job]:
         belongs = JobRecord.batch_id == batch_id, JobRecord.status != JobStatus.ERASED
         return self._jobs(select(JobRecord).where(*belongs).order_by(JobRecord.id).limit(limit))
 
-    def counts(self, *, batch_id: str | None = None) -> Mapping[JobStatus, int]:
-        return statistics.counts(self._session, batch_id)
+    def waiting(self) -> int:
+        return statistics.waiting(self._session)
+
+    def counts(self, *, since: datetime) -> Mapping[JobStatus, int]:
+        return statistics.counts(self._session, since)
+
+    def batch_counts(self, batch_id: str) -> Mapping[JobStatus, int]:
+        return statistics.batch_counts(self._session, batch_id)
 
     def completed_since(self, moment: datetime) -> int:
         return statistics.completed_since(self._session, moment)
 
-    def failures(self) -> Mapping[str, int]:
-        return statistics.failures(self._session)
+    def failures(self, *, since: datetime) -> Mapping[str, int]:
+        return statistics.failures(self._session, since)
 
     def recent(self, since: datetime, limit: int) -> RecentJobs:
         return statistics.recent(self._session, since, limit)
@@ -211,3 +229,14 @@ class SqlBatchRepository:
     def get(self, batch_id: str) -> BatchRow | None:
         row = self._session.get(BatchRecord, batch_id)
         return BatchRow(row.id, row.created_at) if row is not None else None
+
+
+def _claimed(job: Job, if_due_before: datetime | None = None) -> list[ColumnElement[bool]]:
+    """Where the claim is the job's latest, and its lease as old as that."""
+    latest = [JobRecord.status == JobStatus.PROCESSING, JobRecord.claims == job.claims]
+    return latest if if_due_before is None else [*latest, JobRecord.due_at < if_due_before]
+
+
+def _plain(statement: Update) -> Update:
+    """The session need not look which of the rows it knows are meant: questions read anew."""
+    return statement.execution_options(synchronize_session=False)

@@ -2,45 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from streetveil.errors import SchemaMismatchError
+from streetveil.errors import ConfigurationError, DatabaseUnavailableError, SchemaMismatchError
+
+_WAIT_FOR_OTHERS_S = 600
+
+
+@contextmanager
+def locked(connection: Connection) -> Iterator[None]:
+    """Lets one process at a time change the schema.
+
+    SQLite needs nothing but the writers' lock that the connection has. MySQL and MariaDB commit after every change
+    of a table, so there a named lock is held by the connection; it ends with it, however that comes.
+
+    Raises:
+        DatabaseUnavailableError: others were at it for ten minutes.
+    """
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    name = {"name": f"streetveil.{connection.engine.url.database}"[:64]}
+    if connection.scalar(text("SELECT GET_LOCK(:name, :wait)"), name | {"wait": _WAIT_FOR_OTHERS_S}) != 1:
+        raise DatabaseUnavailableError("Another process has been changing the database's schema for ten minutes.")
+    try:
+        yield
+    finally:
+        connection.execute(text("SELECT RELEASE_LOCK(:name)"), name)
 
 
 def upgrade(connection: Connection) -> None:
-    """Runs the missing migrations within the connection's transaction.
+    """Runs the missing migrations.
 
     Raises:
         SchemaMismatchError: the schema is newer than this version of the program.
     """
     _refuse_newer(connection)
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    _run(connection, command.upgrade, "head")
+
+
+def downgrade(connection: Connection, revision: str) -> None:
+    """Undoes the migrations after `revision`; `base` undoes all.
+
+    Raises:
+        SchemaMismatchError: the schema is newer than this version of the program.
+        ConfigurationError: there is no such revision, or it is not below the present one.
+    """
+    _refuse_newer(connection)
+    try:
+        _run(connection, command.downgrade, revision)
+    except CommandError as error:
+        raise ConfigurationError(f"The schema cannot be taken back to {revision[:40]}: {error}") from error
 
 
 def check(connection: Connection) -> None:
-    """Returns where the schema is this version's.
+    """Returns where the schema is this version's and the database can be written to.
 
     Raises:
         SchemaMismatchError: it is older, newer or missing.
     """
-    current = _refuse_newer(connection)
-    wanted = ScriptDirectory.from_config(_config()).get_current_head()
-    if current != wanted:
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current != _head():
+        _refuse_newer(connection)
         raise SchemaMismatchError(
-            f"The database's schema is {current or 'empty'}, this version needs {wanted}: run `streetveil db upgrade`."
+            f"The database's schema is {current or 'empty'}, this version needs {_head()}: run `streetveil db upgrade`."
         )
+    # Changes nothing, but a server that is read-only refuses it all the same.
+    connection.execute(text("UPDATE alembic_version SET version_num = version_num WHERE 1 = 0"))
 
 
-def _refuse_newer(connection: Connection) -> str | None:
+def _refuse_newer(connection: Connection) -> None:
     current = MigrationContext.configure(connection).get_current_revision()
     try:
         if current is not None:
@@ -49,7 +91,18 @@ def _refuse_newer(connection: Connection) -> str | None:
         raise SchemaMismatchError(
             f"The database's schema {current} is newer than this version of the program: install a newer version."
         ) from None
-    return current
+
+
+@cache
+def _head() -> str | None:
+    """The newest revision. Cached, for readiness asks often."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _run(connection: Connection, act: Callable[..., Any], revision: str) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    act(config, revision)
 
 
 def _config() -> Config:

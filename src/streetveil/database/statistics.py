@@ -1,4 +1,4 @@
-"""Figures over many jobs, each from an index or a bounded number of rows."""
+"""Figures over many jobs, each from a bounded part of an index: what waits, or what ended lately."""
 
 from __future__ import annotations
 
@@ -8,31 +8,46 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from streetveil.database.tables import JobRecord
+from streetveil.database.tables import JobRecord, WorkerRecord
 from streetveil.domain.job import JobStatus
 from streetveil.domain.reports import Confidence, Percentiles, RecentJobs, WorkerSeen
 
+_OPEN = (JobStatus.SUBMITTED, JobStatus.PROCESSING)
+_ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
 
-def counts(session: Session, batch_id: str | None) -> Mapping[JobStatus, int]:
-    """Jobs per status but `erased`, of a batch or of all."""
-    statement = select(JobRecord.status, func.count()).group_by(JobRecord.status)
-    if batch_id is not None:
-        statement = statement.where(JobRecord.batch_id == batch_id)
+
+def waiting(session: Session) -> int:
+    """How many jobs are submitted."""
+    return session.scalar(select(func.count()).where(JobRecord.status == JobStatus.SUBMITTED)) or 0
+
+
+def counts(session: Session, since: datetime) -> Mapping[JobStatus, int]:
+    """Jobs that are submitted and processing, and those that ended at `since` or later."""
+    by_status = select(JobRecord.status, func.count()).group_by(JobRecord.status)
+    ended = JobRecord.status.in_(_ENDED), JobRecord.finished_at >= since
+    found = dict(session.execute(by_status.where(JobRecord.status.in_(_OPEN))).all())
+    found |= dict(session.execute(by_status.where(*ended)).all())
+    return {status: found.get(status.value, 0) for status in (*_OPEN, *_ENDED)}
+
+
+def batch_counts(session: Session, batch_id: str) -> Mapping[JobStatus, int]:
+    """A batch's jobs per status but `erased`."""
+    statement = select(JobRecord.status, func.count()).where(JobRecord.batch_id == batch_id).group_by(JobRecord.status)
     found = dict(session.execute(statement).all())
-    return {status: found.get(status.value, 0) for status in JobStatus if status is not JobStatus.ERASED}
+    return {status: found.get(status.value, 0) for status in (*_OPEN, *_ENDED)}
 
 
 def completed_since(session: Session, moment: datetime) -> int:
     """How many jobs were completed at `moment` or later."""
     completed = JobRecord.status == JobStatus.COMPLETED, JobRecord.finished_at >= moment
-    return session.scalar(select(func.count()).select_from(JobRecord).where(*completed)) or 0
+    return session.scalar(select(func.count()).where(*completed)) or 0
 
 
-def failures(session: Session) -> Mapping[str, int]:
-    """Failed jobs by the code of their error."""
+def failures(session: Session, since: datetime) -> Mapping[str, int]:
+    """Jobs that failed at `since` or later by the code of their error."""
     statement = (
         select(JobRecord.error_code, func.count())
-        .where(JobRecord.status == JobStatus.FAILED)
+        .where(JobRecord.status == JobStatus.FAILED, JobRecord.finished_at >= since)
         .group_by(JobRecord.error_code)
     )
     return {code or "unknown": count for code, count in session.execute(statement)}
@@ -71,7 +86,7 @@ def recent(session: Session, since: datetime, limit: int) -> RecentJobs:
             "license_plate": _confidence([(row.plates, row.plate_confidence_sum) for row in rows]),
             "vehicle": _confidence([(row.vehicles, row.vehicle_confidence_sum) for row in rows]),
         },
-        workers=_workers(session, [(row.worker_id, row.finished_at) for row in rows]),
+        workers=_workers(session, since, [(row.worker_id, row.finished_at) for row in rows]),
     )
 
 
@@ -80,19 +95,26 @@ def _confidence(per_job: list[tuple[int, float]]) -> Confidence:
     return Confidence(objects, sum(total for _, total in per_job) / objects if objects else None)
 
 
-def _workers(session: Session, completions: list[tuple[str | None, datetime]]) -> tuple[WorkerSeen, ...]:
-    seen: dict[str, WorkerSeen] = {}
+def _workers(
+    session: Session, since: datetime, completions: list[tuple[str | None, datetime]]
+) -> tuple[WorkerSeen, ...]:
+    """Those that live, and those that have ended since and completed jobs before."""
+    completed: dict[str, int] = {}
+    last: dict[str, datetime] = {}
     for worker_id, moment in completions:
         if worker_id is not None:
-            before = seen.get(worker_id, WorkerSeen(worker_id, 0, 0, moment))
-            seen[worker_id] = WorkerSeen(worker_id, 0, before.completed + 1, max(before.last_seen, moment))
-    statement = (
-        select(JobRecord.worker_id, func.count(), func.max(JobRecord.updated_at))
-        .where(JobRecord.status == JobStatus.PROCESSING)
-        .group_by(JobRecord.worker_id)
-    )
-    for worker_id, processing, moment in session.execute(statement):
-        if worker_id is not None:
-            before = seen.get(worker_id, WorkerSeen(worker_id, 0, 0, moment))
-            seen[worker_id] = WorkerSeen(worker_id, processing, before.completed, max(before.last_seen, moment))
+            completed[worker_id] = completed.get(worker_id, 0) + 1
+            last[worker_id] = max(last.get(worker_id, moment), moment)
+    seen = {worker_id: WorkerSeen(worker_id, 0, completed[worker_id], last[worker_id]) for worker_id in completed}
+    for row in session.scalars(select(WorkerRecord).where(WorkerRecord.last_seen_at >= since)):
+        seen[row.id] = WorkerSeen(
+            id=row.id,
+            processing=row.busy,
+            completed=completed.get(row.id, 0),
+            last_seen=max(row.last_seen_at, last.get(row.id, row.last_seen_at)),
+            host=row.host,
+            version=row.version,
+            started_at=row.started_at,
+            threads=row.threads,
+        )
     return tuple(seen[worker_id] for worker_id in sorted(seen))

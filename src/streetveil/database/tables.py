@@ -88,6 +88,7 @@ class JobRecord(Base):
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    original_deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)
 
@@ -119,18 +120,51 @@ class JobRecord(Base):
     plate_confidence_sum: Mapped[float | None]
     vehicle_confidence_sum: Mapped[float | None]
 
-    # Beside each index the queries of repositories.py and statistics.py that it is for.
+    # Beside each index the queries of repositories.py, pages.py and statistics.py that it is for.
     __table_args__ = (
-        Index(None, "status", "id"),  # page, overdue
-        Index(None, "status", "due_at"),  # overdue, unpurged
+        Index(None, "status", "id"),  # page
+        Index(None, "status", "due_at", "id"),  # overdue, unpurged
         Index(None, "status", "submitted_at"),  # oldest_submission
-        Index(None, "status", "finished_at"),  # completed_since, recent
-        Index(None, "status", "error_code"),  # counts, failures
-        Index(None, "batch_id", "status"),  # counts of a batch
-        Index(None, "batch_id", "id"),  # of_batch
-        Index(None, "is_vehicle_detected", "id"),  # page
-        Index(None, "is_face_detected", "id"),  # page
-        Index(None, "is_face_blurred", "id"),  # page
-        Index(None, "is_plate_blurred", "id"),  # page
+        Index(None, "status", "finished_at"),  # counts, completed_since, failures, recent, finished
+        Index(None, "batch_id", "id"),  # of_batch, batch_counts
+        # page, where it is asked for by what was found
+        Index(
+            "ix_processed_images_found",
+            "is_vehicle_detected",
+            "is_face_detected",
+            "is_face_blurred",
+            "is_plate_blurred",
+            "id",
+        ),
+        # finished, where the originals are still there
+        Index(None, "original_deleted_at", "status", "finished_at"),
         _MYSQL | _MARIADB,
     )
+
+
+class WorkerRecord(Base):
+    """A process that works on jobs."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    host: Mapped[str] = mapped_column(String(128))
+    version: Mapped[str] = mapped_column(String(32))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    threads: Mapped[int]
+    busy: Mapped[int]
+
+    __table_args__ = (_MYSQL | _MARIADB,)
+
+
+class TurnRecord(Base):
+    """Something that one process at a time should do: whose turn it is, and when the next one's may come."""
+
+    __tablename__ = "locks"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(128))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (_MYSQL | _MARIADB,)

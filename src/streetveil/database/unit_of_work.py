@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import structlog
-from sqlalchemy import Engine
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from streetveil.database import schema
-from streetveil.database.engine import WRITING
+from streetveil.database.base import T, UnitOfWork
+from streetveil.database.engine import WRITING, patient_engine
+from streetveil.database.failures import can_be_repeated, translate
+from streetveil.database.housekeeping import SqlTurnRepository, SqlWorkerRepository
 from streetveil.database.repositories import SqlBatchRepository, SqlJobRepository
-from streetveil.errors import DatabaseUnavailableError
 
 _log = structlog.get_logger(__name__)
 
-# These are defects of a statement of ours, not of the database.
-_OURS = (IntegrityError, DataError, ProgrammingError)
+_TRIES = 5
+_FIRST_DELAY_S = 0.05
+# A server that does not answer is not asked again: who waits here may be a request.
+_PATIENCE_S = 3.0
 
 
 class SqlUnitOfWork:
@@ -28,6 +35,8 @@ class SqlUnitOfWork:
     def __init__(self, session: Session) -> None:
         self.jobs = SqlJobRepository(session)
         self.batches = SqlBatchRepository(session)
+        self.workers = SqlWorkerRepository(session)
+        self.turns = SqlTurnRepository(session)
         self._actions: list[Callable[[], None]] = []
 
     def after_commit(self, action: Callable[[], None]) -> None:
@@ -45,50 +54,91 @@ class SqlUnitOfWork:
 class SqlDatabase:
     """A `Database` over a SQLAlchemy engine, which it closes in the end."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._engine = engine
         self._writing = engine.execution_options(**{WRITING: True})
+        self._sleep = sleep
 
-    @contextmanager
-    def transaction(self) -> Iterator[SqlUnitOfWork]:
-        with _reported(), Session(self._writing, expire_on_commit=False) as session, session.begin():
-            unit = SqlUnitOfWork(session)
-            yield unit
-        unit.committed()
+    def transact(self, work: Callable[[UnitOfWork], T]) -> T:
+        started = time.monotonic()
+        tries = 0
+        while True:
+            tries += 1
+            committing = False
+            try:
+                with Session(self._writing, expire_on_commit=False) as session:
+                    unit = SqlUnitOfWork(session)
+                    result = work(unit)
+                    committing = True
+                    session.commit()
+            except (DBAPIError, PoolTimeoutError) as error:
+                again = can_be_repeated(error, committing=committing) and tries < _TRIES
+                if not again or time.monotonic() - started > _PATIENCE_S:
+                    self._raise(error, committing=committing)
+                _log.info("transaction_repeated", tries=tries, cause=_cause(error))
+                # Jitter: those that were in each other's way must not meet again.
+                self._sleep(_FIRST_DELAY_S * 2 ** (tries - 1) * random.uniform(0.5, 1.5))  # noqa: S311
+            else:
+                unit.committed()
+                return result
 
     @contextmanager
     def snapshot(self) -> Iterator[SqlUnitOfWork]:
-        with _reported(), Session(self._engine, expire_on_commit=False) as session:
-            yield SqlUnitOfWork(session)
+        try:
+            with Session(self._engine, expire_on_commit=False) as session:
+                yield SqlUnitOfWork(session)
+        except (DBAPIError, PoolTimeoutError) as error:
+            self._raise(error)
 
     def upgrade(self) -> None:
-        """Brings the schema to this version's.
+        """Brings the schema to this version's; of several processes that try at once one does it.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be reached or refuses us.
+            DatabaseUnavailableError: the database cannot be reached now.
+            ConfigurationError: it will never be: the password is wrong, say.
             SchemaMismatchError: its schema is newer.
         """
-        with _reported(), self._writing.begin() as connection:
-            schema.upgrade(connection)
+        self._migrate(schema.upgrade)
+
+    def downgrade(self, revision: str) -> None:
+        """Takes the schema back to `revision` (`base`: to nothing), with the loss of what that one cannot hold.
+
+        Raises:
+            ConfigurationError: there is no such revision, or it is not below the present one.
+            SchemaMismatchError, DatabaseUnavailableError: as for `upgrade`.
+        """
+        self._migrate(lambda connection: schema.downgrade(connection, revision))
 
     def check(self) -> None:
-        # A transaction that may write: a database that is read-only refuses it.
-        with _reported(), self._writing.begin() as connection:
-            schema.check(connection)
+        try:
+            # On SQLite a transaction that may write: a file that is read-only refuses it.
+            with self._writing.begin() as connection:
+                schema.check(connection)
+        except (DBAPIError, PoolTimeoutError) as error:
+            self._raise(error, starting=True)
 
     def close(self) -> None:
         self._engine.dispose()
 
+    def _migrate(self, act: Callable[[Connection], None]) -> None:
+        engine = patient_engine(self._engine)
+        try:
+            with engine.execution_options(**{WRITING: True}).begin() as connection, schema.locked(connection):
+                act(connection)
+        except (DBAPIError, PoolTimeoutError) as error:
+            self._raise(error, starting=True)
+        finally:
+            if engine is not self._engine:
+                engine.dispose()
 
-@contextmanager
-def _reported() -> Iterator[None]:
-    """Turns what the driver raises into our errors; the cause is logged, for it may hold addresses."""
-    try:
-        yield
-    except PoolTimeoutError as error:
-        raise DatabaseUnavailableError("All connections to the database are in use.") from error
-    except DBAPIError as error:
-        if isinstance(error, _OURS):
-            raise
-        _log.warning("database_failed", cause=str(error.orig).partition("\n")[0])
-        raise DatabaseUnavailableError("The database cannot be used at the moment.") from error
+    def _raise(self, error: Exception, *, starting: bool = False, committing: bool = False) -> NoReturn:
+        """Raises our error for it; the cause is logged, for it may hold addresses."""
+        translated = translate(error, self._engine, starting=starting, committing=committing)
+        if translated is error:
+            raise error
+        _log.warning("database_failed", cause=_cause(error))
+        raise translated from error
+
+
+def _cause(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).partition("\n")[0]

@@ -75,6 +75,7 @@ class Job:
         due_at: while submitted, when it may be worked on; while processing, when the worker is taken
             for lost; while erased, set until its objects are gone too; None in the other states.
         attempts: how often a worker has begun on it since `submitted_at`.
+        original_deleted_at: when the upload was removed, its time of retention over; None while it is kept.
         claims: how often a worker has begun on it at all. Never goes back: what a worker does later is
             valid only while this is still the number of its own claim.
     """
@@ -95,6 +96,7 @@ class Job:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     due_at: datetime | None = None
+    original_deleted_at: datetime | None = None
     attempts: int = 0
     claims: int = 0
     worker_id: str | None = None

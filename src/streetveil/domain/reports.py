@@ -97,18 +97,23 @@ class Confidence:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
-    """A worker that has finished jobs within the last hour or is working on some.
+    """A process that works on jobs: it lives, or has completed jobs within the last hour.
 
     Attributes:
-        processing: jobs it has claimed and not finished.
+        processing: threads that are at work on a job.
         completed: jobs completed within the last hour.
-        last_seen: when it last finished or claimed one.
+        last_seen: when it last gave a sign of life.
+        host, version, started_at, threads: what it said of itself; None where it has ended.
     """
 
     id: str
     processing: int
     completed: int
     last_seen: datetime
+    host: str | None = None
+    version: str | None = None
+    started_at: datetime | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +137,9 @@ class Stats:
     """How the service does. Erased jobs count nowhere.
 
     Attributes:
-        by_status: jobs per status; every status but `erased` is named.
+        by_status: jobs that are submitted and processing now, and those completed and failed within the last hour.
         success_rate: completed jobs among those completed or failed, 0..1; None where there are none.
-        failures: failed jobs by their error's code.
+        failures: jobs that failed within the last hour by their error's code.
     """
 
     timestamp: datetime
@@ -148,6 +153,10 @@ class Stats:
     @property
     def total(self) -> int:
         return sum(self.by_status.values())
+
+    @property
+    def workers(self) -> tuple[WorkerSeen, ...]:
+        return self.recent.workers
 
 
 @dataclass(frozen=True, slots=True)

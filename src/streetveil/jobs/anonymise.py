@@ -13,6 +13,7 @@ from streetveil.detection.base import Found, Query, Scene, SceneDetector
 from streetveil.domain.detections import REDACTABLE, VEHICLES, Detections, Label
 from streetveil.domain.options import JobOptions
 from streetveil.imaging.picture import ImageHeader, Picture
+from streetveil.jobs.regions import region_as_dict, snapped
 from streetveil.redaction.base import RedactedFile, Redactor, Region, Shape
 
 # Heads are round and plates are not: each class has the outline that covers it with the least around it.
@@ -79,7 +80,10 @@ def query_for(options: JobOptions) -> Query:
 
 
 def regions_of(scene: Scene, picture: Picture, options: JobOptions) -> list[Region]:
-    """The areas to redact: found faces and plates, grown by their model's margin, clipped to the picture."""
+    """The areas to redact: found faces and plates, grown by their model's margin, clipped to the picture.
+
+    Their boxes lie on the grid on which they are reported, so that a mask drawn from the report is exact.
+    """
     regions = []
     for found in (scene.faces, scene.plates):
         if found is None:
@@ -88,7 +92,7 @@ def regions_of(scene: Scene, picture: Picture, options: JobOptions) -> list[Regi
             box = detection.box.grown(found.margin).clipped(picture.header.upright)
             if box is not None and detection.label in options.classes & REDACTABLE:
                 shape = _SHAPES[detection.label]
-                regions.append(Region(box, detection.label, detection.score, options.style, shape))
+                regions.append(Region(snapped(box), detection.label, detection.score, options.style, shape))
     return regions
 
 
@@ -96,16 +100,7 @@ def _blur_metadata(scene: Scene, regions: list[Region], file: RedactedFile) -> d
     models = {found.model.name: found.model for found in (scene.faces, scene.plates) if found is not None}
     described = [model.as_dict() for model in models.values()]
     metadata: dict[str, Any] = {
-        "regions": [
-            {
-                "class": region.label.value,
-                "box": _rounded(region.box.as_tuple()),
-                "confidence": round(region.confidence, 4),
-                "style": region.style.value,
-                "shape": region.shape.value,
-            }
-            for region in regions
-        ],
+        "regions": [region_as_dict(region) for region in regions],
         "faces_blurred": sum(region.label is Label.FACE for region in regions),
         "plates_blurred": sum(region.label is Label.LICENSE_PLATE for region in regions),
         "lossless": file.lossless,

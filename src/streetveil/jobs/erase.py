@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from streetveil.database.base import Database
+from streetveil.database.base import Database, UnitOfWork
 from streetveil.domain.job import Clock, Job, JobStatus, utc_now
 from streetveil.errors import JobNotFoundError
 from streetveil.storage.base import ObjectStore
@@ -31,23 +31,27 @@ class Erase:
             JobNotFoundError: there is no such job, or it is erased already.
             StorageUnavailableError: the objects could not be removed yet.
         """
-        with self._database.transaction() as transaction:
-            erased = transaction.jobs.erase(job_id, now=self._clock())
-            job = transaction.jobs.get(job_id)
+        erased, job = self._database.transact(
+            lambda transaction: (transaction.jobs.erase(job_id, now=self._clock()), transaction.jobs.get(job_id))
+        )
         if job is None or not (erased or is_unpurged(job)):
             raise JobNotFoundError(f"There is no job {job_id[:40]}.")
         self.purge(job)
         _log.info("job_erased", job_id=job_id)
 
-    def purge(self, job: Job) -> None:
-        """Removes an erased job's objects and notes that they are gone; safe to run twice.
+    def purge(self, *jobs: Job) -> None:
+        """Removes erased jobs' objects and notes that they are gone; safe to run twice.
 
         Raises:
             StorageUnavailableError: they could not be removed.
         """
-        self._storage.delete(object_keys(job))
-        with self._database.transaction() as transaction:
-            transaction.jobs.purged(job.id)
+        self._storage.delete([key for job in jobs for key in object_keys(job)])
+
+        def note(transaction: UnitOfWork) -> None:
+            for job in jobs:
+                transaction.jobs.purged(job.id)
+
+        self._database.transact(note)
 
 
 def is_unpurged(job: Job) -> bool:

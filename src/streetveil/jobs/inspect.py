@@ -18,7 +18,7 @@ from streetveil.domain.reports import (
     StoredImage,
     Throughput,
 )
-from streetveil.errors import BatchNotFoundError, JobNotFoundError, ResultNotReadyError
+from streetveil.errors import BatchNotFoundError, JobNotFoundError, OriginalExpiredError, ResultNotReadyError
 from streetveil.queue.base import JobQueue
 from streetveil.storage.base import ObjectStore
 
@@ -71,7 +71,7 @@ class Inspect:
             row = snapshot.batches.get(batch_id)
             if row is None:
                 raise BatchNotFoundError(f"There is no batch {batch_id[:40]}.")
-            counts = snapshot.jobs.counts(batch_id=batch_id)
+            counts = snapshot.jobs.batch_counts(batch_id)
             jobs = snapshot.jobs.of_batch(batch_id, MAX_BATCH_JOBS)
         return Batch(row.id, row.created_at, counts, tuple(jobs))
 
@@ -86,17 +86,16 @@ class Inspect:
         """How the service does."""
         now = self._clock()
         with self._database.snapshot() as snapshot:
-            counts = snapshot.jobs.counts()
+            counts = snapshot.jobs.counts(since=now - _HOUR)
             last_minute = snapshot.jobs.completed_since(now - _MINUTE)
-            last_hour = snapshot.jobs.completed_since(now - _HOUR)
             recent = snapshot.jobs.recent(now - _HOUR, _RECENT_JOBS)
-            failures = snapshot.jobs.failures()
+            failures = snapshot.jobs.failures(since=now - _HOUR)
         completed, failed = counts[JobStatus.COMPLETED], counts[JobStatus.FAILED]
         return Stats(
             timestamp=now,
             by_status=counts,
             success_rate=completed / (completed + failed) if completed + failed else None,
-            throughput=Throughput(last_minute / _MINUTE.total_seconds(), last_hour / _HOUR.total_seconds()),
+            throughput=Throughput(last_minute / _MINUTE.total_seconds(), completed / _HOUR.total_seconds()),
             recent=recent,
             failures=failures,
             queue_depth=self._queue.depth(),
@@ -116,6 +115,7 @@ class Inspect:
         Raises:
             JobNotFoundError: there is no such job.
             ResultNotReadyError: the result is asked for, and there is none (yet).
+            OriginalExpiredError: the original is asked for, and its time of retention is over.
             ObjectMissingError: the object is gone from storage.
         """
         job = self.job(job_id)
@@ -134,13 +134,15 @@ class Inspect:
         """A link from which the image can be downloaded for a while; None where storage gives none.
 
         Raises:
-            JobNotFoundError, ResultNotReadyError: as for `image`.
+            JobNotFoundError, ResultNotReadyError, OriginalExpiredError: as for `image`.
         """
         return self._storage.presigned_url(_key(self.job(job_id), variant), self._presigned_for_s)
 
 
 def _key(job: Job, variant: Variant) -> str:
     if variant == "original":
+        if job.original_deleted_at is not None:
+            raise OriginalExpiredError(f"The original of job {job.id} is no longer kept.")
         return job.original_key
     if job.result is None:
         why = "failed" if job.status is JobStatus.FAILED else "is not completed yet"

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
-from typing import TypeVar
 
 import structlog
 
-from streetveil.database.base import Database, Holding
+from streetveil.database.base import Database, UnitOfWork
 from streetveil.domain.job import Clock, Job, JobFailure, JobStatus, utc_now
-from streetveil.errors import WorkerLostError
+from streetveil.errors import UnavailableError, WorkerLostError
 from streetveil.jobs.erase import Erase
+from streetveil.jobs.orphans import remove_orphans
 from streetveil.jobs.process import AttemptPolicy
+from streetveil.jobs.retention import Expire, Retention
 from streetveil.queue.base import JobQueue
 from streetveil.storage.base import ObjectStore
-from streetveil.storage.keys import KINDS, ObjectName, parse_key
 
 _log = structlog.get_logger(__name__)
-_T = TypeVar("_T")
 
 _AT_A_TIME = 500
+_TURN = timedelta(seconds=60)
+_WORKERS_KEPT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,22 @@ class Recovery:
         requeued: jobs whose id was queued again.
         failed: jobs given up because their workers were lost too often.
         erased: erasures finished.
+        expired: jobs whose original or all was removed, its time of retention over.
         orphans: objects removed to which no job belongs.
     """
 
     requeued: int = 0
     failed: int = 0
     erased: int = 0
+    expired: int = 0
     orphans: int = 0
+
+    def __add__(self, other: Recovery) -> Recovery:
+        return Recovery(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 class Maintain:
-    """Finds what got lost. Safe to run at any time, by several at once."""
+    """Finds what got lost. Every part is safe to run at any time, by several at once."""
 
     def __init__(
         self,
@@ -53,96 +59,202 @@ class Maintain:
         storage: ObjectStore,
         queue: JobQueue,
         attempts: AttemptPolicy | None = None,
-        grace: timedelta = timedelta(minutes=10),
+        retention: Retention | None = None,
+        interval: timedelta = timedelta(seconds=30),
+        orphan_interval: timedelta = timedelta(hours=1),
+        grace: timedelta = timedelta(seconds=15),
+        forgotten: timedelta = timedelta(hours=1),
         orphan_age: timedelta = timedelta(hours=1),
         clock: Clock = utc_now,
     ) -> None:
-        """`grace`: how long a submitted job may be overdue before its id is thought lost;
-        `orphan_age`: how old an object without a row must be; an upload stores it before its row.
+        """Takes the adapters, and when what is due.
+
+        Args:
+            database: the truth about jobs.
+            storage: where their objects are.
+            queue: where their ids should be.
+            attempts: those of the workers.
+            retention: how long photos are kept.
+            interval: time between two looks for lost jobs and for what has expired.
+            orphan_interval: time between two looks for orphans.
+            grace: how long a job must be overdue before its id can count as lost at all.
+            forgotten: how long a job must be overdue before its id counts as lost whatever the queue says.
+            orphan_age: how old an object without a row must be; an upload stores it before its row.
+            clock: tells the time.
         """
         self._database = database
         self._storage = storage
         self._queue = queue
         self._attempts = attempts or AttemptPolicy()
+        self._interval = interval
+        self._orphan_interval = orphan_interval
         self._grace = grace
+        self._forgotten = forgotten
         self._orphan_age = orphan_age
         self._erase = Erase(database=database, storage=storage, clock=clock)
+        self._expire = Expire(database=database, storage=storage, retention=retention or Retention(), clock=clock)
         self._clock = clock
 
+    def run_if_due(self, holder: str) -> Recovery:
+        """Does what is due and what no other process is at; to be called by every worker, every few seconds.
+
+        `holder` is unique per process. Where a process dies in the middle another takes its turn a minute later.
+
+        Raises:
+            UnavailableError: database, queue or storage cannot be used; what was done until then stands.
+        """
+
+        def rescue() -> Recovery:
+            return self._in_turn("rescue", holder, self._interval, lambda keep: self.rescue(between=keep))
+
+        def beside(keep: Callable[[], None]) -> Callable[[], None]:
+            def between() -> None:
+                keep()
+                rescue()  # what takes hours must not hold up the lost jobs
+
+            return between
+
+        def expire(keep: Callable[[], None]) -> Recovery:
+            return Recovery(expired=self._expire(beside(keep)))
+
+        def tidy(keep: Callable[[], None]) -> Recovery:
+            return Recovery(orphans=self.remove_orphans(self._clock() - self._orphan_age, between=beside(keep)))
+
+        return (
+            rescue()
+            + self._in_turn("retention", holder, self._interval, expire)
+            + self._in_turn("orphans", holder, self._orphan_interval, tidy)
+        )
+
     def recover(self, *, alone: bool = False) -> Recovery:
-        """Requeues lost jobs, finishes erasures, removes orphans.
+        """Does everything now, orphans included, for which all objects are listed.
 
         With `alone` nobody else can be at work, as when the embedded service starts and before it takes
         uploads or jobs: then nothing need be overdue or old to count as lost.
 
         Raises:
-            UnavailableError: database, queue or storage cannot be used; what was done until then stands.
+            UnavailableError: as for `run_if_due`.
         """
         rescued = self.rescue(alone=alone)
+        expired = self._expire(lambda: None)
         orphans = self.remove_orphans(self._clock() - (timedelta() if alone else self._orphan_age))
-        return replace(rescued, orphans=orphans)
+        return rescued + Recovery(expired=expired, orphans=orphans)
 
-    def rescue(self, *, alone: bool = False) -> Recovery:
-        """The cheap part of `recover`, for every minute: all but the orphans, which takes listing every object."""
+    def rescue(self, *, alone: bool = False, between: Callable[[], None] = lambda: None) -> Recovery:
+        """The cheap part: frees lost workers' jobs, queues lost ids again, finishes erasures."""
         now = self._clock()
-        requeued = self._requeue_submitted(None if alone else now - self._grace, now)
-        released, failed = self._release_processing(None if alone else now, now)
+        requeued = self._requeue_all(now) if alone else 0
+        released, failed = self._release_processing(None if alone else now, now, between)
+        if not alone:
+            requeued = self._requeue_lost(now, between)
         erased = self._finish_erasures()
-        recovery = Recovery(requeued=requeued + released, failed=failed, erased=erased)
+        self._database.transact(lambda transaction: transaction.workers.prune(now - _WORKERS_KEPT))
+        recovery = Recovery(requeued=released + requeued, failed=failed, erased=erased)
         if recovery != Recovery():
             _log.info("rescued", requeued=recovery.requeued, failed=failed, erased=erased)
         return recovery
 
-    def remove_orphans(self, older_than: datetime) -> int:
+    def remove_orphans(self, older_than: datetime, *, between: Callable[[], None] = lambda: None) -> int:
         """Removes objects older than that moment to which no job belongs; how many."""
-        count = self._storage.discard_unfinished(older_than)
-        for kind in KINDS:
-            old = (item.key for item in self._storage.list(kind) if item.modified <= older_than)
-            named = ((key, name) for key in old if (name := parse_key(key)) is not None)
-            for chunk in _chunks(named, _AT_A_TIME):
-                with self._database.snapshot() as snapshot:
-                    holdings = snapshot.jobs.holdings({name.job_id for _, name in chunk})
-                orphans = [key for key, name in chunk if _is_orphan(key, name, holdings.get(name.job_id))]
-                self._storage.delete(orphans)
-                count += len(orphans)
-        if count:
-            _log.info("orphans_removed", count=count)
-        return count
+        return remove_orphans(self._database, self._storage, older_than, between=between)
 
-    def _requeue_submitted(self, before: datetime | None, now: datetime) -> int:
+    def _in_turn(
+        self, name: str, holder: str, every: timedelta, act: Callable[[Callable[[], None]], Recovery]
+    ) -> Recovery:
+        """Does it where it is due and no other process does; nobody does it again before `every` has passed."""
+        began = self._clock()
+
+        def until(moment: datetime) -> None:
+            self._database.transact(lambda transaction: transaction.turns.keep(name, holder=holder, until=moment))
+
+        if not self._database.transact(
+            lambda transaction: transaction.turns.take(name, holder=holder, now=began, until=began + _TURN)
+        ):
+            return Recovery()
+        try:
+            return act(lambda: until(self._clock() + _TURN))
+        finally:
+            # Where even this fails the turn ends by itself.
+            with suppress(UnavailableError):
+                until(began + every)
+
+    def _requeue_all(self, now: datetime) -> int:
         count = 0
-        for jobs in self._pages(JobStatus.SUBMITTED, before):
+        for jobs in self._pages(JobStatus.SUBMITTED, None):
             for job in jobs:
                 self._queue.put(job.id, delay_s=_seconds_until(job.due_at, now))
-            with self._database.transaction() as transaction:
-                for job in jobs:
-                    transaction.jobs.remind(job.id, now=now)
             count += len(jobs)
         return count
 
-    def _release_processing(self, before: datetime | None, now: datetime) -> tuple[int, int]:
+    def _requeue_lost(self, now: datetime, between: Callable[[], None]) -> int:
+        """Queues ids again that the queue seems to have lost.
+
+        Every submitted job should have its id in the queue. Where fewer ids wait there than jobs, as many are
+        missing, and of a queue that gives first what came first the oldest jobs' most likely; a wrong guess costs
+        one message that a worker drops. So a backlog, however long, is not queued twice, and a queue that was
+        wiped is filled at once. Ids that should not be there (of erased jobs, say) hide as many that are missing:
+        until they are consumed, or the jobs count as forgotten.
+        """
+        depth = self._queue.depth()
+        with self._database.snapshot() as snapshot:
+            missing = max(0, snapshot.jobs.waiting() - depth)
+        count = self._requeue_overdue(now - self._grace, missing, between)
+        return count + self._requeue_overdue(now - self._forgotten, None, between)
+
+    def _requeue_overdue(self, before: datetime, most: int | None, between: Callable[[], None]) -> int:
+        count = 0
+        while most is None or count < most:
+            limit = _AT_A_TIME if most is None else min(_AT_A_TIME, most - count)
+            with self._database.snapshot() as snapshot:
+                jobs = snapshot.jobs.overdue(JobStatus.SUBMITTED, before=before, after=None, limit=limit)
+            if not jobs:
+                break
+            put: list[str] = []
+            try:
+                for job in jobs:
+                    self._queue.put(job.id)
+                    put.append(job.id)
+            finally:
+                self._remind(put)
+            count += len(put)
+            between()
+        return count
+
+    def _remind(self, job_ids: list[str]) -> None:
+        """Makes them no longer overdue, so that they are not queued again at once."""
+        now = self._clock()
+        if job_ids:
+            self._database.transact(lambda transaction: transaction.jobs.remind(job_ids, now=now))
+
+    def _release_processing(
+        self, before: datetime | None, now: datetime, between: Callable[[], None]
+    ) -> tuple[int, int]:
         """Gives back jobs whose worker is gone; (requeued, failed)."""
         requeued = failed = 0
         for jobs in self._pages(JobStatus.PROCESSING, before):
             for job in jobs:
-                failure = _lost(job)
-                with self._database.transaction() as transaction:
-                    if job.attempts >= self._attempts.most:
-                        failed += transaction.jobs.fail(job, failure, now=now)
-                    elif transaction.jobs.postpone(job, failure, now=now, due_at=now):
-                        transaction.after_commit(partial(self._queue.put, job.id))
-                        requeued += 1
+                if job.attempts >= self._attempts.most:
+                    failed += self._database.transact(partial(_give_up, job=job, now=now, before=before))
+                else:
+                    requeued += self._database.transact(partial(self._release, job=job, now=now, before=before))
+            between()
         return requeued, failed
 
+    def _release(self, transaction: UnitOfWork, *, job: Job, now: datetime, before: datetime | None) -> bool:
+        released = transaction.jobs.postpone(job, _lost(job), now=now, due_at=now, if_due_before=before)
+        if released:
+            transaction.after_commit(partial(self._queue.put, job.id))
+        return released
+
     def _pages(self, status: JobStatus, before: datetime | None) -> Iterator[list[Job]]:
-        after: str | None = None
+        last: Job | None = None
         while True:
             with self._database.snapshot() as snapshot:
-                jobs = snapshot.jobs.overdue(status, before=before, after=after, limit=_AT_A_TIME)
+                jobs = snapshot.jobs.overdue(status, before=before, after=last, limit=_AT_A_TIME)
             if not jobs:
                 return
             yield jobs
-            after = jobs[-1].id
+            last = jobs[-1]
 
     def _finish_erasures(self) -> int:
         count = 0
@@ -151,18 +263,12 @@ class Maintain:
                 jobs = snapshot.jobs.unpurged(_AT_A_TIME)
             if not jobs:
                 return count
-            for job in jobs:
-                self._erase.purge(job)
+            self._erase.purge(*jobs)
             count += len(jobs)
 
 
-def _is_orphan(key: str, name: ObjectName, holding: Holding | None) -> bool:
-    """Whether no row needs the object now, nor ever will: numbers of claims only grow."""
-    if holding is None or holding.status is JobStatus.ERASED:
-        return True
-    if key in holding.keys:
-        return False
-    return not (holding.status is JobStatus.PROCESSING and name.claim >= holding.claims)
+def _give_up(transaction: UnitOfWork, *, job: Job, now: datetime, before: datetime | None) -> bool:
+    return transaction.jobs.fail(job, _lost(job), now=now, if_due_before=before)
 
 
 def _lost(job: Job) -> JobFailure:
@@ -172,9 +278,3 @@ def _lost(job: Job) -> JobFailure:
 
 def _seconds_until(moment: datetime | None, now: datetime) -> float:
     return max(0.0, (moment - now).total_seconds()) if moment else 0.0
-
-
-def _chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk

@@ -12,6 +12,7 @@ What a dead worker leaves behind is found by `maintain.py`.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,17 +20,20 @@ from functools import partial
 
 import structlog
 
-from streetveil.database.base import Database
-from streetveil.domain.job import Clock, Job, JobFailure, JobResult, utc_now
+from streetveil.database.base import Database, UnitOfWork
+from streetveil.domain.job import Clock, Job, JobFailure, JobResult, JobStatus, utc_now
 from streetveil.domain.options import JobOptions
-from streetveil.errors import StreetveilError, UnavailableError
+from streetveil.errors import ObjectMissingError, StreetveilError, UnavailableError
 from streetveil.jobs.anonymise import Anonymised
 from streetveil.jobs.backoff import Backoff
+from streetveil.jobs.leases import Leases, WorkerProcess
 from streetveil.queue.base import JobQueue
 from streetveil.storage.base import ObjectStore
 from streetveil.storage.keys import extension_of, metadata_key, processed_key
 
 _log = structlog.get_logger(__name__)
+
+_RECORD_TRIES = 5
 
 Anonymise = Callable[[bytes, JobOptions], Anonymised]
 
@@ -40,11 +44,13 @@ class AttemptPolicy:
 
     Attributes:
         most: attempts after which a job that could be tried again is given up.
-        lease: how long a worker may take over one photo before it is thought lost.
+        lease: how long a worker may be silent before its jobs are given to others; `Process.heartbeat` extends it.
+        longest: how long one photo may take before its thread counts as stuck, although the worker lives.
     """
 
     most: int = 5
-    lease: timedelta = timedelta(minutes=10)
+    lease: timedelta = timedelta(seconds=60)
+    longest: timedelta = timedelta(minutes=15)
     backoff: Backoff = field(default_factory=Backoff)
 
 
@@ -59,9 +65,14 @@ class Process:
         queue: JobQueue,
         anonymise: Anonymise,
         worker_id: str,
+        host: str = "",
+        version: str = "",
+        threads: int = 1,
         attempts: AttemptPolicy | None = None,
         clock: Clock = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`worker_id` is unique per start of a process; `host`, `version` and `threads` are told to who asks."""
         self._database = database
         self._storage = storage
         self._queue = queue
@@ -69,6 +80,30 @@ class Process:
         self._worker_id = worker_id
         self._attempts = attempts or AttemptPolicy()
         self._clock = clock
+        self._sleep = sleep
+        self._leases = Leases(
+            database=database,
+            worker=WorkerProcess(worker_id, host, version, threads),
+            lease=self._attempts.lease,
+            longest=self._attempts.longest,
+            clock=clock,
+        )
+
+    def heartbeat(self) -> None:
+        """Keeps the jobs that this process works on its own; to be called three times per lease.
+
+        Raises:
+            DatabaseUnavailableError: the database could not be told.
+        """
+        self._leases.beat()
+
+    def leave(self) -> None:
+        """Tells that this process ends: jobs it did not finish are free for others at once.
+
+        Raises:
+            DatabaseUnavailableError: the database could not be told; the leases run out by themselves.
+        """
+        self._leases.leave()
 
     def __call__(self, job_id: str) -> None:
         """Works on the job; where it is not to be had (done, erased, at another worker) nothing happens.
@@ -87,13 +122,15 @@ class Process:
             if claimed is None:
                 _log.info("job_not_claimable")
                 return
-            self._work(claimed)
+            with self._leases.held(job_id):
+                self._work(claimed)
 
     def _claim(self, job_id: str) -> Job | None:
-        with self._database.transaction() as transaction:
-            return transaction.jobs.claim(
+        return self._database.transact(
+            lambda transaction: transaction.jobs.claim(
                 job_id, worker_id=self._worker_id, now=self._clock(), lease=self._attempts.lease
             )
+        )
 
     def _work(self, claimed: Job) -> None:
         try:
@@ -121,7 +158,7 @@ class Process:
         extension = extension_of(claimed.original_key)
         processed = processed_key(claimed.id, claimed.claims, extension)
         metadata = metadata_key(claimed.id, claimed.claims)
-        anonymised = self._anonymise(self._storage.get(claimed.original_key), claimed.options)
+        anonymised = self._anonymise(self._original(claimed), claimed.options)
         self._storage.put(processed, anonymised.file.data, content_type=claimed.media_type)
         document = {
             "job_id": claimed.id,
@@ -139,9 +176,26 @@ class Process:
             detection_metadata=anonymised.detection_metadata,
         )
 
+    def _original(self, claimed: Job) -> bytes:
+        try:
+            return self._storage.get(claimed.original_key)
+        except ObjectMissingError as error:
+            raise ObjectMissingError(
+                "The original of this photo is no longer in storage: upload the photo again."
+            ) from error
+
+    # How it ended is recorded so that it can be done twice: a commit whose answer was lost may have happened.
+
     def _complete(self, claimed: Job, result: JobResult) -> bool:
-        with self._database.transaction() as transaction:
-            return transaction.jobs.complete(claimed, result, now=self._clock())
+        now = self._clock()
+
+        def complete(transaction: UnitOfWork) -> bool:
+            if transaction.jobs.complete(claimed, result, now=now):
+                return True
+            job = transaction.jobs.get(claimed.id)
+            return job is not None and job.result is not None and job.result.processed_key == result.processed_key
+
+        return self._record(complete)
 
     def _postpone_or_fail(self, claimed: Job, failure: JobFailure) -> None:
         if claimed.attempts >= self._attempts.most:
@@ -149,25 +203,42 @@ class Process:
             return
         delay_s = self._attempts.backoff.delay_s(claimed.attempts)
         now = self._clock()
-        with self._database.transaction() as transaction:
-            postponed = transaction.jobs.postpone(claimed, failure, now=now, due_at=now + timedelta(seconds=delay_s))
+        due_at = now + timedelta(seconds=delay_s)
+
+        def postpone(transaction: UnitOfWork) -> bool:
+            postponed = transaction.jobs.postpone(claimed, failure, now=now, due_at=due_at)
+            if not postponed:
+                job = transaction.jobs.get(claimed.id)
+                postponed = job is not None and job.status is JobStatus.SUBMITTED and job.claims == claimed.claims
             if postponed:
                 transaction.after_commit(partial(self._queue.put, claimed.id, delay_s=delay_s))
-        if postponed:
+            return postponed
+
+        if self._record(postpone):
             _log.warning("job_postponed", code=failure.code, attempt=claimed.attempts, delay_s=delay_s)
         self._discard(claimed)
 
     def _fail(self, claimed: Job, failure: JobFailure) -> None:
-        with self._database.transaction() as transaction:
-            failed = transaction.jobs.fail(claimed, failure, now=self._clock())
-        if failed:
+        now = self._clock()
+        if self._record(lambda transaction: transaction.jobs.fail(claimed, failure, now=now)):
             _log.warning("job_failed", code=failure.code, attempt=claimed.attempts)
         self._discard(claimed)
+
+    def _record(self, work: Callable[[UnitOfWork], bool]) -> bool:
+        """Commits `work` with patience: what was done need not be done again because the database was restarted."""
+        for attempt in range(1, _RECORD_TRIES):
+            try:
+                return self._database.transact(work)
+            except UnavailableError as error:
+                delay_s = self._attempts.backoff.delay_s(attempt)
+                _log.warning("recording_postponed", code=error.code, detail=error.detail, delay_s=delay_s)
+                self._sleep(delay_s)
+        return self._database.transact(work)
 
     def _discard(self, claimed: Job) -> None:
         """Removes what this claim stored, unless the row names it after all.
 
-        It does where a commit was reported as failed and had happened. Where storage or database cannot be
+        It does where a commit's answer was lost. Where storage or database cannot be
         asked now, the objects stay until `jobs/maintain` finds them.
         """
         processed = processed_key(claimed.id, claimed.claims, extension_of(claimed.original_key))

@@ -6,7 +6,7 @@ from functools import partial
 
 import structlog
 
-from streetveil.database.base import Database
+from streetveil.database.base import Database, UnitOfWork
 from streetveil.domain.job import Clock, Job, JobStatus, utc_now
 from streetveil.errors import IllegalTransitionError, JobNotFoundError
 from streetveil.queue.base import JobQueue
@@ -27,15 +27,22 @@ class Retry:
 
         Raises:
             JobNotFoundError: there is no such job.
-            IllegalTransitionError: it has not failed.
+            IllegalTransitionError: it has not failed, or its original is no longer kept.
         """
-        with self._database.transaction() as transaction:
+
+        def resubmit(transaction: UnitOfWork) -> tuple[bool, Job | None]:
             moved = transaction.jobs.resubmit(job_id, now=self._clock())
-            job = transaction.jobs.get(job_id)
             if moved:
                 transaction.after_commit(partial(self._queue.put, job_id))
+            return moved, transaction.jobs.get(job_id)
+
+        moved, job = self._database.transact(resubmit)
         if job is None or job.status is JobStatus.ERASED:
             raise JobNotFoundError(f"There is no job {job_id[:40]}.")
+        if not moved and job.status is JobStatus.FAILED and job.original_deleted_at:
+            raise IllegalTransitionError(
+                f"Job {job_id} cannot be retried: its original was removed, its time of retention over."
+            )
         if not moved:
             raise IllegalTransitionError(f"Job {job_id} is {job.status}; only a failed job can be retried.")
         _log.info("job_resubmitted", job_id=job_id)

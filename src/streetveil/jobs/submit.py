@@ -11,13 +11,14 @@ from typing import BinaryIO
 
 import structlog
 
-from streetveil.database.base import BatchRow, Database
+from streetveil.database.base import BatchRow, Database, UnitOfWork
 from streetveil.domain.job import Clock, Job, JobStatus, display_name, new_id, utc_now
 from streetveil.domain.options import JobOptions
 from streetveil.errors import (
     DatabaseUnavailableError,
     IdempotencyConflictError,
     MalformedRequestError,
+    OutcomeUnknownError,
     OverloadedError,
     StreetveilError,
 )
@@ -94,8 +95,7 @@ class Submit:
         """
         now = self._clock()
         batch = BatchRow(new_id(now), now)
-        with self._database.transaction() as transaction:
-            transaction.batches.add(batch)
+        self._database.transact(lambda transaction: transaction.batches.add(batch))
         return batch.id
 
     def __call__(
@@ -127,6 +127,12 @@ class Submit:
         self._storage.put(job.original_key, upload.content, content_type=job.media_type)
         try:
             accepted = self._record(job, fingerprint)
+        except OutcomeUnknownError:
+            # Where the row is not to be seen it may still come: the original stays until `jobs/maintain` knows.
+            accepted = self._recorded(job)
+            if not accepted:
+                raise
+            self._queue_again(job)
         except BaseException:
             self._discard(job)
             raise
@@ -164,11 +170,23 @@ class Submit:
         )
 
     def _record(self, job: Job, fingerprint: str) -> bool:
-        with self._database.transaction() as transaction:
+        def insert(transaction: UnitOfWork) -> bool:
             if not transaction.jobs.add(job, fingerprint=fingerprint):
                 return False
             transaction.after_commit(partial(self._queue.put, job.id))
-        return True
+            return True
+
+        return self._database.transact(insert)
+
+    def _recorded(self, job: Job) -> bool:
+        with self._database.snapshot() as snapshot:
+            return snapshot.jobs.get(job.id) is not None
+
+    def _queue_again(self, job: Job) -> None:
+        try:
+            self._queue.put(job.id)
+        except StreetveilError as error:
+            _log.warning("queueing_left_to_maintain", job_id=job.id, code=error.code)
 
     def _existing(self, key: str, fingerprint: str) -> Job | None:
         with self._database.snapshot() as snapshot:
@@ -183,13 +201,11 @@ class Submit:
     def _discard(self, job: Job) -> None:
         """Removes the original of a job that was not recorded.
 
-        A commit that failed may have happened all the same, so the row is looked for first; where even that
-        fails, the object stays until `jobs/maintain` knows.
+        The row is looked for all the same, before anything is removed; where even that fails, the object stays
+        until `jobs/maintain` knows.
         """
         try:
-            with self._database.snapshot() as snapshot:
-                recorded = snapshot.jobs.get(job.id) is not None
-            if not recorded:
+            if not self._recorded(job):
                 self._storage.delete([job.original_key])
         except StreetveilError as error:
             _log.warning("original_left_behind", job_id=job.id, code=error.code)

@@ -65,8 +65,7 @@ def add(database, make_job):
 
     def insert(**more):
         job = make_job(**more)
-        with database.transaction() as transaction:
-            assert transaction.jobs.add(job)
+        assert database.transact(lambda transaction: transaction.jobs.add(job))
         return job
 
     return insert

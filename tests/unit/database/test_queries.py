@@ -25,13 +25,14 @@ QUERIES = {
     "page by blur": lambda jobs: jobs.page(JobFilter(is_face_blurred=False), after="x", limit=5),
     "page by plate": lambda jobs: jobs.page(JobFilter(is_plate_blurred=True), after=None, limit=5),
     "batch": lambda jobs: jobs.of_batch("x", 5),
-    "batch counts": lambda jobs: jobs.counts(batch_id="x"),
-    "counts": lambda jobs: jobs.counts(),
-    "overdue": lambda jobs: jobs.overdue(JobStatus.PROCESSING, before=NOW, after="x", limit=5),
+    "batch counts": lambda jobs: jobs.batch_counts("x"),
+    "waiting": lambda jobs: jobs.waiting(),
+    "counts": lambda jobs: jobs.counts(since=NOW),
+    "overdue": lambda jobs: jobs.overdue(JobStatus.PROCESSING, before=NOW, after=None, limit=5),
     "all submitted": lambda jobs: jobs.overdue(JobStatus.SUBMITTED, before=None, after=None, limit=5),
     "unpurged": lambda jobs: jobs.unpurged(5),
     "completed": lambda jobs: jobs.completed_since(NOW),
-    "failures": lambda jobs: jobs.failures(),
+    "failures": lambda jobs: jobs.failures(since=NOW),
     "recent": lambda jobs: jobs.recent(NOW, 5),
     "oldest": lambda jobs: jobs.oldest_submission(),
     "claim": lambda jobs: jobs.claim("x", worker_id="w", now=NOW, lease=timedelta(1)),
@@ -44,8 +45,7 @@ def test_no_query_reads_the_whole_table(path, name):
     statements = []
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2:4]))
     database = SqlDatabase(engine)
-    with database.transaction() as transaction:
-        QUERIES[name](transaction.jobs)
+    database.transact(lambda transaction: QUERIES[name](transaction.jobs))
     asked = [pair for pair in statements if re.match("SELECT|UPDATE", pair[0])]
     assert asked
     with engine.connect() as connection:

@@ -40,13 +40,11 @@ class JobLife(RuleBasedStateMachine):
         self.claimed = []
         self.completions = 0
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
-        with self.database.transaction() as transaction:
-            transaction.jobs.add(self.job)
+        self.database.transact(lambda transaction: transaction.jobs.add(self.job))
 
     def step(self, to, legal, act):
         self.now += timedelta(seconds=1)
-        with self.database.transaction() as transaction:
-            happened = act(transaction.jobs)
+        happened = self.database.transact(lambda transaction: act(transaction.jobs))
         assert bool(happened) == legal
         if happened:
             assert self.status in TRANSITIONS[to]
@@ -130,10 +128,16 @@ def test_any_sequence_of_steps_is_legal_and_completes_once(migrated, make_job):
     )
 
 
+def claim(database, job, worker_id="w"):
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    return database.transact(
+        lambda transaction: transaction.jobs.claim(job.id, worker_id=worker_id, now=now, lease=LEASE)
+    )
+
+
 def test_a_claim_counts_the_attempt_and_lasts_as_long_as_its_lease(database, add):
     job, now = add(), datetime(2026, 6, 1, tzinfo=UTC)
-    with database.transaction() as transaction:
-        claimed = transaction.jobs.claim(job.id, worker_id="w" * 1000, now=now, lease=LEASE)
+    claimed = claim(database, job, "w" * 1000)
     assert (claimed.attempts, claimed.claims, claimed.due_at, claimed.started_at) == (1, 1, now + LEASE, now)
     assert claimed.worker_id == "w" * 128
 
@@ -146,14 +150,13 @@ def test_a_result_is_taken_apart_for_the_filters(database, add):
         "plates_blurred": 1,
     }
     detection = {"vehicles": [], "is_vehicle_detected": False, "is_face_detected": True, "model": None}
-    with database.transaction() as transaction:
-        claimed = transaction.jobs.claim(job.id, worker_id="w", now=now, lease=LEASE)
-        keys = processed_key(job.id, 1, "jpg"), metadata_key(job.id, 1)
-        transaction.jobs.complete(claimed, JobResult(*keys, 2.0, blur, detection), now=now)
+    claimed = claim(database, job)
+    result = JobResult(processed_key(job.id, 1, "jpg"), metadata_key(job.id, 1), 2.0, blur, detection)
+    assert database.transact(lambda transaction: transaction.jobs.complete(claimed, result, now=now))
     with database.snapshot() as snapshot:
         row = snapshot.jobs.get(job.id)
         recent = snapshot.jobs.recent(now, 10)
-    assert row.result == JobResult(*keys, 2.0, blur, detection)
+    assert row.result == result
     assert (row.finished_at, row.due_at) == (now, None)
     assert recent.confidence["license_plate"].mean == 0.25
 
@@ -161,8 +164,8 @@ def test_a_result_is_taken_apart_for_the_filters(database, add):
 @pytest.mark.parametrize("detail", ["x" * 100_000, "Ω" * 5000, ""])
 def test_details_of_any_length_are_kept_as_far_as_they_fit(database, add, detail):
     job, now = add(), datetime(2026, 6, 1, tzinfo=UTC)
-    with database.transaction() as transaction:
-        claimed = transaction.jobs.claim(job.id, worker_id="w", now=now, lease=LEASE)
-        transaction.jobs.fail(claimed, JobFailure("internal_error", detail), now=now)
+    claimed = claim(database, job)
+    failure = JobFailure("internal_error", detail)
+    assert database.transact(lambda transaction: transaction.jobs.fail(claimed, failure, now=now))
     with database.snapshot() as snapshot:
         assert snapshot.jobs.get(job.id).failure == JobFailure("internal_error", detail[:2000])

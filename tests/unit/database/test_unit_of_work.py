@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -15,41 +16,50 @@ from streetveil.errors import ConfigurationError, DatabaseUnavailableError
 
 def test_what_was_done_is_committed_and_then_the_actions_run(database, make_job):
     seen, job = [], make_job()
-    with database.transaction() as transaction:
+
+    def work(transaction):
         transaction.jobs.add(job)
         transaction.after_commit(lambda: seen.append(_get(database, job.id)))
         assert seen == []
+        return "done"
+
+    assert database.transact(work) == "done"
     assert seen == [job]
 
 
-def test_where_the_block_raises_nothing_is_kept_and_no_action_runs(database, make_job):
+def test_where_the_work_raises_nothing_is_kept_and_no_action_runs(database, make_job):
     job = make_job()
 
-    def act():
-        with database.transaction() as transaction:
-            transaction.jobs.add(job)
-            transaction.after_commit(lambda: pytest.fail("the transaction was rolled back"))
-            raise KeyError("stop")
+    def work(transaction):
+        transaction.jobs.add(job)
+        transaction.after_commit(lambda: pytest.fail("the transaction was rolled back"))
+        raise KeyError("stop")
 
     with pytest.raises(KeyError):
-        act()
+        database.transact(work)
     assert _get(database, job.id) is None
 
 
 def test_an_action_that_fails_stops_neither_the_others_nor_the_caller(database):
     done = []
-    with database.transaction() as transaction:
+
+    def work(transaction):
         transaction.after_commit(lambda: 1 // 0)
         transaction.after_commit(lambda: done.append(True))
+
+    database.transact(work)
     assert done == [True]
 
 
 def test_jobs_come_back_as_they_went_in(database, make_job):
     batch = BatchRow(new_id(), datetime(2026, 1, 1, 1, 1, 1, 999999, tzinfo=UTC))
     job = make_job(batch_id=batch.id, idempotency_key="k", filename="Straße 🚗.jpg", width=3, height=4)
-    with database.transaction() as transaction:
+
+    def work(transaction):
         transaction.batches.add(batch)
         transaction.jobs.add(job, fingerprint="f")
+
+    database.transact(work)
     with database.snapshot() as snapshot:
         assert snapshot.jobs.get(job.id) == job
         assert snapshot.jobs.by_idempotency_key("k") == (job, "f")
@@ -58,30 +68,33 @@ def test_jobs_come_back_as_they_went_in(database, make_job):
 
 def test_a_taken_idempotency_key_is_told_and_the_transaction_goes_on(database, make_job):
     first, second, third = (make_job(idempotency_key=key) for key in ("k", "k", "other"))
-    with database.transaction() as transaction:
-        assert transaction.jobs.add(first)
-        assert not transaction.jobs.add(second)
-        assert transaction.jobs.add(third)
+    added = database.transact(lambda transaction: [transaction.jobs.add(job) for job in (first, second, third)])
+    assert added == [True, False, True]
     assert _get(database, second.id) is None
     assert _get(database, third.id) is not None
 
 
 def test_readers_do_not_wait_for_a_writer(database, make_job):
     job = make_job()
-    with database.transaction() as transaction:
+
+    def work(transaction):
         transaction.jobs.add(job)
         assert _get(database, job.id) is None
+
+    database.transact(work)
 
 
 def test_writers_in_many_threads_all_get_their_turn(database, make_job):
     jobs = [make_job() for _ in range(40)]
 
+    def add_and_claim(transaction, job):
+        assert transaction.jobs.get(job.id) is None  # one that reads first must not find it cannot write
+        transaction.jobs.add(job)
+        transaction.jobs.claim(job.id, worker_id="w", now=job.created_at, lease=timedelta(minutes=1))
+
     def write(some):
         for job in some:
-            with database.transaction() as transaction:
-                assert transaction.jobs.get(job.id) is None  # one that reads first must not find it cannot write
-                transaction.jobs.add(job)
-                transaction.jobs.claim(job.id, worker_id="w", now=job.created_at, lease=timedelta(minutes=1))
+            database.transact(partial(add_and_claim, job=job))
 
     threads = [threading.Thread(target=write, args=(jobs[start::8],)) for start in range(8)]
     for thread in threads:
@@ -89,7 +102,7 @@ def test_writers_in_many_threads_all_get_their_turn(database, make_job):
     for thread in threads:
         thread.join()
     with database.snapshot() as snapshot:
-        assert snapshot.jobs.counts()[JobStatus.PROCESSING] == 40
+        assert snapshot.jobs.counts(since=jobs[0].created_at)[JobStatus.PROCESSING] == 40
 
 
 def test_a_file_that_is_no_database_is_reported(tmp_path):

@@ -145,6 +145,16 @@ class House:
             assert job_id is not None
             self.process(job_id)
 
+    def claim(self, job: Job, worker_id: str) -> Job:
+        """Makes the job that of a worker which does nothing more."""
+        claimed = self.sql.transact(
+            lambda transaction: transaction.jobs.claim(
+                job.id, worker_id=worker_id, now=self.clock(), lease=self.attempts.lease
+            )
+        )
+        assert claimed is not None
+        return claimed
+
     def row(self, job_id: str) -> Job:
         with self.sql.snapshot() as snapshot:
             job = snapshot.jobs.get(job_id)

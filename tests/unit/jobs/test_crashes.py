@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from streetveil.domain.job import JobStatus
-from streetveil.errors import DatabaseUnavailableError, StorageUnavailableError, StreetveilError
+from streetveil.errors import DatabaseUnavailableError, OutcomeUnknownError, StorageUnavailableError, StreetveilError
 
 STORE_CALLS = ("put", "get", "delete")
 
@@ -67,27 +67,19 @@ class FaultyDatabase:
         with self._database.snapshot() as unit:
             yield unit
 
-    @contextmanager
-    def transaction(self):
-        manager = self._database.transaction()
-        unit = manager.__enter__()
-        # What is done after the commit (queueing) is not done where that commit is where the process died.
-        actions = unit._actions
-        try:
-            yield unit
-        except BaseException as error:
-            if not manager.__exit__(type(error), error, error.__traceback__):
-                raise
-            return
-        kept, actions[:] = list(actions), []
-        try:
-            self._fault(DatabaseUnavailableError, lambda: manager.__exit__(None, None, None))
-        except BaseException as error:
-            if not self._fault.after:  # after it is committed, and nobody knows
-                manager.__exit__(type(error), error, error.__traceback__)
-            raise
+    def transact(self, work):
+        kept = []
+
+        def hold(unit):
+            result = work(unit)
+            # What is done after the commit (queueing) is not done where that commit is where the process died.
+            kept[:], unit._actions[:] = unit._actions, []
+            return result
+
+        result = self._fault(OutcomeUnknownError, lambda: self._database.transact(hold))
         for action in kept:
             action()
+        return result
 
 
 class FaultyQueue:

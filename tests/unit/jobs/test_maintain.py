@@ -10,10 +10,7 @@ from streetveil.storage.keys import metadata_key, original_key, processed_key
 
 
 def claim(house, job):
-    with house.sql.transaction() as transaction:
-        claimed = transaction.jobs.claim(job.id, worker_id="lost", now=house.clock(), lease=house.attempts.lease)
-    assert claimed is not None
-    return claimed
+    return house.claim(job, "lost")
 
 
 def test_after_a_restart_every_job_is_finished(make_house):
@@ -31,21 +28,23 @@ def test_after_a_restart_every_job_is_finished(make_house):
 def test_what_others_work_on_is_left_alone_while_their_lease_lasts(house):
     job = house.upload()
     claimed = claim(house, job)
-    house.clock.turn(minutes=9)
+    house.drain()
+    house.clock.turn(seconds=59)
     assert house.maintain.recover() == Recovery()
-    house.clock.turn(minutes=2)
+    house.clock.turn(seconds=2)
     assert house.maintain.recover().requeued == 1
     assert house.row(job.id).status is JobStatus.SUBMITTED
     assert house.row(job.id).failure.code == "worker_lost"
-    with house.sql.transaction() as transaction:
-        assert not transaction.jobs.complete(claimed, _result(claimed), now=house.clock())
+    assert not house.sql.transact(
+        lambda transaction: transaction.jobs.complete(claimed, _result(claimed), now=house.clock())
+    )
 
 
 def test_a_submitted_job_whose_id_is_not_overdue_is_not_queued_again(make_house):
     make_house().upload()
     other = make_house()
     assert other.maintain.rescue() == Recovery()
-    other.clock.turn(minutes=11)
+    other.clock.turn(seconds=16)
     assert other.maintain.rescue().requeued == 1
     assert other.maintain.rescue() == Recovery()
     assert other.memory.depth() == 1
@@ -64,9 +63,10 @@ def test_a_photo_that_kills_its_workers_is_given_up(house):
 def test_a_delayed_retry_stays_delayed_over_a_restart(make_house):
     before = make_house()
     claimed = claim(before, before.upload())
-    with before.sql.transaction() as transaction:
-        due_at = before.clock.now.replace(year=before.clock.now.year + 1)
-        transaction.jobs.postpone(claimed, _failure(), now=before.clock(), due_at=due_at)
+    due_at = before.clock.now.replace(year=before.clock.now.year + 1)
+    before.sql.transact(
+        lambda transaction: transaction.jobs.postpone(claimed, _failure(), now=before.clock(), due_at=due_at)
+    )
     after = make_house()
     after.maintain.rescue(alone=True)
     assert after.memory.depth() == 1
@@ -118,9 +118,7 @@ def test_files_that_are_not_ours_are_left_alone(house):
 def test_many_jobs_are_all_found(make_house, count):
     before = make_house(max_queue_size=10_000)
     first = before.upload()
-    with before.sql.transaction() as transaction:
-        for _ in range(count - 1):
-            transaction.jobs.add(_twin(first))
+    before.sql.transact(lambda transaction: [transaction.jobs.add(_twin(first)) for _ in range(count - 1)])
     after = make_house()
     assert after.maintain.rescue(alone=True).requeued == count
     assert after.memory.depth() == count

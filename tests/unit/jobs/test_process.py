@@ -173,10 +173,10 @@ def test_the_id_is_queued_again_where_the_database_cannot_be_asked(make_house):
             self._database = database
             self.snapshot = database.snapshot
 
-        def transaction(self):
+        def transact(self, work):
             if down:
                 raise down.pop()
-            return self._database.transaction()
+            return self._database.transact(work)
 
     house = make_house(wrap_database=Shaky)
     job = house.upload()

@@ -33,8 +33,7 @@ def test_it_has_all_its_attempts_again(house, failed):
 def test_a_job_that_did_not_fail_is_left_alone(house, state):
     job = house.upload()
     if state == "processing":
-        with house.sql.transaction() as transaction:
-            transaction.jobs.claim(job.id, worker_id="w", now=house.clock(), lease=house.attempts.lease)
+        house.claim(job, "w")
     elif state == "completed":
         house.drain()
     depth = house.memory.depth()

@@ -124,7 +124,7 @@ def test_where_the_row_cannot_be_written_the_original_is_removed(make_house):
         def __init__(self, database):
             self.snapshot = database.snapshot
 
-        def transaction(self):
+        def transact(self, work):
             raise DatabaseUnavailableError("down")
 
     house = make_house(wrap_database=NoWriting)

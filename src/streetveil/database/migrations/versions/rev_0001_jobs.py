@@ -1,4 +1,4 @@
-"""The first tables: jobs and their batches."""
+"""The first tables: jobs and their batches, workers and whose turn it is."""
 
 from __future__ import annotations
 
@@ -22,29 +22,26 @@ _TABLE: dict[str, Any] = {
     "mariadb_collate": "utf8mb4_bin",
 }
 
-_INDEXES = (
-    ("status", "id"),
-    ("status", "due_at"),
-    ("status", "submitted_at"),
-    ("status", "finished_at"),
-    ("status", "error_code"),
-    ("batch_id", "status"),
-    ("batch_id", "id"),
-    ("is_vehicle_detected", "id"),
-    ("is_face_detected", "id"),
-    ("is_face_blurred", "id"),
-    ("is_plate_blurred", "id"),
-)
+_INDEXES: dict[str, tuple[str, ...]] = {
+    "status_id": ("status", "id"),
+    "status_due_at_id": ("status", "due_at", "id"),
+    "status_submitted_at": ("status", "submitted_at"),
+    "status_finished_at": ("status", "finished_at"),
+    "batch_id_id": ("batch_id", "id"),
+    "found": ("is_vehicle_detected", "is_face_detected", "is_face_blurred", "is_plate_blurred", "id"),
+    "original_deleted_at_status_finished_at": ("original_deleted_at", "status", "finished_at"),
+}
 
 
 def upgrade() -> None:
-    """Makes them."""
+    """Makes those that are not there: MySQL keeps what was made before an upgrade was interrupted."""
     time = sa.DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
     op.create_table(
         "batches",
         sa.Column("id", sa.String(36), nullable=False),
         sa.Column("created_at", time, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_batches"),
+        if_not_exists=True,
         **_TABLE,
     )
     op.create_table(
@@ -63,6 +60,7 @@ def upgrade() -> None:
         sa.Column("started_at", time),
         sa.Column("finished_at", time),
         sa.Column("due_at", time),
+        sa.Column("original_deleted_at", time),
         sa.Column("error_code", sa.String(64)),
         sa.Column("error_detail", sa.Text()),
         sa.Column("filename", sa.String(255), nullable=False),
@@ -92,17 +90,38 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_processed_images"),
         sa.UniqueConstraint("idempotency_key", name="uq_processed_images_idempotency_key"),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name="fk_processed_images_batch_id"),
+        if_not_exists=True,
         **_TABLE,
     )
-    for columns in _INDEXES:
-        op.create_index(_index(columns), "processed_images", list(columns))
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.String(128), nullable=False),
+        sa.Column("host", sa.String(128), nullable=False),
+        sa.Column("version", sa.String(32), nullable=False),
+        sa.Column("started_at", time, nullable=False),
+        sa.Column("last_seen_at", time, nullable=False),
+        sa.Column("threads", sa.Integer(), nullable=False),
+        sa.Column("busy", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_workers"),
+        if_not_exists=True,
+        **_TABLE,
+    )
+    op.create_table(
+        "locks",
+        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("holder", sa.String(128), nullable=False),
+        sa.Column("expires_at", time, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_locks"),
+        if_not_exists=True,
+        **_TABLE,
+    )
+    made = {index["name"] for index in sa.inspect(op.get_bind()).get_indexes("processed_images")}
+    for name, columns in _INDEXES.items():
+        if f"ix_processed_images_{name}" not in made:
+            op.create_index(f"ix_processed_images_{name}", "processed_images", list(columns))
 
 
 def downgrade() -> None:
     """Drops them, with all they hold."""
-    op.drop_table("processed_images")
-    op.drop_table("batches")
-
-
-def _index(columns: tuple[str, ...]) -> str:
-    return "ix_processed_images_" + "_".join(columns)
+    for table in ("locks", "workers", "processed_images", "batches"):
+        op.drop_table(table, if_exists=True)
