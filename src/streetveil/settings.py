@@ -66,6 +66,12 @@ class Settings(BaseSettings):
     health_port: int | None = Field(None, ge=0, le=65535, description="Port of a worker's health endpoint.")
     startup_timeout_s: float = Field(60, ge=0, description="Seconds that servers are waited for at start.")
     maintain_interval_s: float = Field(30, gt=0, description="Seconds between looks for lost jobs.")
+    retention_original_days: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="Days after which the upload of a finished job is removed."
+    )
+    retention_result_days: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="Days after which a finished job is erased with all its images."
+    )
     max_attempts: int = Field(5, ge=1, le=100, description="How often a job is tried before it has failed.")
     shutdown_timeout_s: float = Field(30, ge=0, description="Seconds that running jobs are given on SIGTERM.")
     max_queue_size: int = Field(1000, ge=1, description="Waiting jobs above which uploads are refused with 429.")
