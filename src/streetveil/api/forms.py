@@ -14,11 +14,11 @@ OPTION_FIELDS = frozenset(item.name for item in fields(JobOptions))
 _NOT_YET = "webhook_url"
 
 
-def single_photo(services: ApiServices) -> FormRules:
-    """Rules of a form with one photo in the field `file`."""
+def single_photo(services: ApiServices, *more_fields: str, file_field: str = "file") -> FormRules:
+    """Rules of a form with one photo, the options of a job, and `more_fields` that the route itself reads."""
     return FormRules(
-        file_field="file",
-        fields=OPTION_FIELDS | {_NOT_YET},
+        file_field=file_field,
+        fields=OPTION_FIELDS | {_NOT_YET, *more_fields},
         max_files=1,
         max_file_bytes=services.max_upload_bytes,
         max_total_bytes=services.max_upload_bytes + OVERHEAD_BYTES,

@@ -15,6 +15,7 @@ from streetveil.api.schemas import Problem
 from streetveil.domain.detections import REDACTABLE
 from streetveil.domain.options import MetadataPolicy, Profile, Style
 from streetveil.errors import StreetveilError
+from streetveil.redaction.masks import MaskKind
 
 DESCRIPTION = """Photos in, redacted photos out: faces and licence plates are made unrecognisable, vehicles are listed.
 
@@ -26,6 +27,8 @@ TAGS = [
     {"name": "jobs", "description": "Follow them and get the results."},
     {"name": "service", "description": "How the service does."},
 ]
+
+ALL_KINDS = "JPEG, PNG, WebP, TIFF or BMP."
 
 Json = dict[str, Any]
 Responses = dict[int | str, Json]
@@ -70,9 +73,9 @@ def _meaning(kind: type[StreetveilError]) -> str:
     return re.sub(r" \(HTTP \d+\)", "", (kind.__doc__ or kind.code).splitlines()[0])
 
 
-def photo_form(file_field: str, *, many: bool = False) -> Json:
-    """The `openapi_extra` of a route that reads a form with photos and options."""
-    photo: Json = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, TIFF or BMP."}
+def photo_form(file_field: str, *, many: bool = False, mask: bool = False, kinds: str = ALL_KINDS) -> Json:
+    """The `openapi_extra` of a route that reads a form with photos and options, and a `mask` where asked for."""
+    photo: Json = {"type": "string", "format": "binary", "description": kinds}
     files: Json = {"type": "array", "items": photo, "minItems": 1} if many else photo
     confidence: Json = {"type": "number", "minimum": 0, "maximum": 1}
     schema: Json = {
@@ -95,6 +98,12 @@ def photo_form(file_field: str, *, many: bool = False) -> Json:
             "car_confidence": {**confidence, "description": "Lowest score of a vehicle that is reported."},
         },
     }
+    if mask:
+        schema["properties"]["mask"] = {
+            "type": "string",
+            "enum": [item.value for item in MaskKind],
+            "description": "Adds the part `mask` to the answer: a PNG of what was redacted, as /jobs/{job_id}/mask is.",
+        }
     encoding = {"classes": {"style": "form", "explode": False}}
     return {
         "requestBody": {

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from streetveil.domain.job import Job, JobStatus
+from streetveil.domain.job import Job, JobResult, JobStatus
 from streetveil.domain.reports import Batch, JobPage
 from streetveil.errors import JobNotFoundError
 
@@ -125,6 +125,21 @@ class BlurMetadata(BaseModel):
     plates_blurred: int
     lossless: bool = Field(description="Every pixel outside the regions decodes exactly as in the original.")
     model: ModelInfo | None = Field(description="null where nothing was looked for")
+
+
+class RegionList(Schema):
+    """What was redacted in one photo."""
+
+    job_id: str
+    filename: str
+    width: int = Field(description="of the upright picture, in pixels; so is the height")
+    height: int
+    regions: list[Region] = Field(description="In the order in which the instance mask numbers them, from 1.")
+
+    @classmethod
+    def of(cls, job: Job, result: JobResult) -> Self:
+        regions = [Region.model_validate(item) for item in result.blur_metadata["regions"]]
+        return cls(job_id=job.id, filename=job.filename, width=job.width, height=job.height, regions=regions)
 
 
 class DetectionMetadata(BaseModel):

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 rng = np.random.default_rng(7)
 NOISE = rng.integers(0, 256, (120, 160, 3), np.uint8)
@@ -19,6 +19,18 @@ def photo(kind: str = "JPEG", **options) -> bytes:
 
 def pixels(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def turned(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+def upright(data: bytes) -> bytes:
+    stream = io.BytesIO()
+    ImageOps.exif_transpose(Image.open(io.BytesIO(data))).save(stream, "PNG")
+    return stream.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
@@ -60,6 +72,26 @@ def test_redacting_at_once_gives_what_the_queue_gives(embedded):
     assert found["detection_metadata"] == results["detection_metadata"]
     queued = embedded.client.get(f"/jobs/{job_id}/image").content
     assert (pixels(at_once.content) == pixels(queued)).all()
+
+
+def test_the_mask_marks_the_pixels_that_changed_and_erasing_takes_it_away(embedded):
+    original = photo("PNG", exif=turned(6))
+    job_id = embedded.upload(original, "street.png", style="solid")
+    [region] = embedded.finished(job_id)["results"]["blur_metadata"]["regions"]
+    mask = embedded.client.get(f"/jobs/{job_id}/mask")
+    result = embedded.client.get(f"/jobs/{job_id}/image").content
+    listed = embedded.client.get(f"/jobs/{job_id}/regions").json()
+
+    changed = (pixels(upright(original)) != pixels(upright(result))).any(axis=2)
+    marked = np.asarray(Image.open(io.BytesIO(mask.content))) == 255
+    assert changed.shape == marked.shape == (160, 120)
+    assert not (changed & ~marked).any()
+    assert (marked & ~changed).sum() < 0.01 * marked.sum()  # noise may have been the grey that replaces it
+    assert (listed["width"], listed["height"], listed["regions"]) == (120, 160, [region])
+
+    embedded.client.delete(f"/jobs/{job_id}").raise_for_status()
+    assert embedded.client.get(f"/jobs/{job_id}/mask").status_code == 404
+    assert embedded.client.get(f"/jobs/{job_id}/regions").status_code == 404
 
 
 def test_a_class_that_is_not_asked_for_is_left_alone(embedded):
@@ -227,4 +259,4 @@ def test_jobs_that_were_waiting_when_the_service_stopped_are_finished_after_its_
 def test_nothing_stays_of_what_came_in(embedded):
     embedded.client.post("/upload", files={"file": ("a.jpg", photo() + bytes(3_000_000))})
 
-    assert list((embedded.data_dir / "incoming").iterdir()) == []
+    assert [path for path in (embedded.data_dir / "incoming").rglob("*") if path.is_file()] == []

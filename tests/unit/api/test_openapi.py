@@ -43,6 +43,8 @@ def test_every_route_of_the_contract_is_documented(document):
         "GET /batches/{batch_id}",
         "GET /jobs",
         "GET /jobs/{job_id}/image",
+        "GET /jobs/{job_id}/mask",
+        "GET /jobs/{job_id}/regions",
         "POST /jobs/{job_id}/retry",
         "DELETE /jobs/{job_id}",
         "POST /redact",
@@ -71,12 +73,15 @@ def test_every_operation_is_described_and_every_error_is_a_problem_document(docu
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
-@pytest.mark.parametrize(("path", "field"), [("/upload", "file"), ("/batch-upload", "files"), ("/redact", "file")])
-def test_forms_are_described_with_all_their_options(document, path, field):
+@pytest.mark.parametrize(
+    ("path", "field", "more"),
+    [("/upload", "file", set()), ("/batch-upload", "files", set()), ("/redact", "file", {"mask"})],
+)
+def test_forms_are_described_with_all_their_options(document, path, field, more):
     schema = document["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
 
     assert schema["required"] == [field]
-    assert set(schema["properties"]) == {field, *JobOptions.__slots__}
+    assert set(schema["properties"]) == {field, *JobOptions.__slots__} | more
     assert schema["properties"]["style"]["enum"] == [style.value for style in Style]
     assert set(schema["properties"]["classes"]["items"]["enum"]) == {label.value for label in REDACTABLE}
     assert schema["properties"]["face_confidence"]["maximum"] == 1

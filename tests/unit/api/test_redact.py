@@ -1,14 +1,23 @@
 """POST /redact."""
 
+import io
 import json
 import threading
 from email import policy
+from email.message import MIMEPart
 from email.parser import BytesParser
 
 import httpx
+import pytest
+from PIL import Image
 
 from streetveil.domain.options import Style
 from streetveil.errors import RedactionFailedError
+
+
+def parts_of(response: httpx.Response) -> list[MIMEPart]:
+    head = f"Content-Type: {response.headers['Content-Type']}\r\n\r\n".encode()
+    return list(BytesParser(policy=policy.HTTP).parsebytes(head + response.content).iter_parts())
 
 
 def test_a_photo_comes_back_redacted_with_what_was_found(client, world, photo):
@@ -30,14 +39,42 @@ def test_on_request_the_detections_come_as_a_part(client, photo):
     response = client.post(
         "/redact", files={"file": ('a"b.jpg', photo)}, headers={"Accept": "multipart/form-data, */*;q=0.1"}
     )
-    head = f"Content-Type: {response.headers['Content-Type']}\r\n\r\n".encode()
-    image, metadata = BytesParser(policy=policy.HTTP).parsebytes(head + response.content).iter_parts()
+    image, metadata = parts_of(response)
 
     assert image.get_param("name", header="content-disposition") == "image"
     assert image.get_content_type() == "image/jpeg"
     assert image.get_content() == b"redacted bytes"
     assert metadata.get_content_type() == "application/json"
     assert json.loads(metadata.get_content())["detection_metadata"]["is_vehicle_detected"] is True
+
+
+@pytest.mark.parametrize(("kind", "marked"), [("binary", 255), ("instance", 1)])
+def test_a_mask_is_a_third_part_whatever_the_client_accepts(client, photo, kind, marked):
+    response = client.post(
+        "/redact", files={"file": ("street.jpg", photo)}, data={"mask": kind}, headers={"Accept": "image/jpeg"}
+    )
+    image, metadata, mask = parts_of(response)
+
+    assert image.get_content() == b"redacted bytes"
+    assert json.loads(metadata.get_content())["blur_metadata"]["faces_blurred"] == 1
+    assert (mask.get_param("name", header="content-disposition"), mask.get_content_type()) == ("mask", "image/png")
+    assert mask.get_filename() == "street-mask.png"
+    with Image.open(io.BytesIO(mask.get_content())) as drawn:
+        assert drawn.size == (64, 48)
+        assert (drawn.getpixel((15, 20)), drawn.getpixel((60, 20))) == (marked, 0)
+
+
+def test_a_mask_of_an_unknown_kind_is_refused_before_anything_is_redacted(client, world, photo):
+    response = client.post("/redact", files={"file": ("a.jpg", photo)}, data={"mask": "alpha"})
+
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_option")
+    assert "binary, instance" in response.json()["detail"]
+    assert world.redacted == []
+
+
+def test_an_upload_takes_no_mask(client, photo):
+    response = client.post("/upload", files={"file": ("a.jpg", photo)}, data={"mask": "binary"})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_option")
 
 
 def test_more_detections_than_fit_into_a_header_become_counts(client, world, photo):

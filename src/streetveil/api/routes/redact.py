@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import PurePosixPath
 from typing import Any
-from uuid import uuid4
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
@@ -15,12 +14,16 @@ from streetveil.api.dependencies import Services, Slots
 from streetveil.api.disposition import format_disposition
 from streetveil.api.forms import options_of, single_photo
 from streetveil.api.incoming import ReceivedFile
+from streetveil.api.multipart import Form
 from streetveil.api.openapi import photo_form, problems
+from streetveil.api.parts import Part, in_parts, wants_parts
 from streetveil.api.receive import received_form
 from streetveil.api.routes.uploads import FILE_PROBLEMS, FORM_PROBLEMS, only_file
 from streetveil.api.services import ApiServices
 from streetveil.domain.options import JobOptions
 from streetveil.jobs.anonymise import Anonymised
+from streetveil.jobs.regions import regions_in
+from streetveil.redaction.masks import MEDIA_TYPE, MaskKind, mask_png
 
 router = APIRouter(tags=["photos"])
 
@@ -29,11 +32,13 @@ MAX_DETECTIONS_HEADER = 3072
 
 DETECTIONS_HEADER = "X-Streetveil-Detections"
 
+MASK_FIELD = "mask"
+
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The redacted photo in the format of the original; with `Accept: multipart/form-data` the parts "
-        "`image` and `metadata`.",
+        "`image` and `metadata`, and with the field `mask` these and the part `mask`.",
         "headers": {
             DETECTIONS_HEADER: {
                 "description": "JSON: `blur_metadata` and `detection_metadata` as in /status, or, where that would be "
@@ -57,6 +62,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
                                 "detection_metadata": {"$ref": "#/components/schemas/DetectionMetadata"},
                             },
                         },
+                        "mask": {"type": "string", "format": "binary", "description": "PNG, where it was asked for."},
                     },
                 }
             },
@@ -68,30 +74,51 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/redact",
     response_class=Response,
-    openapi_extra=photo_form("file"),
+    openapi_extra=photo_form("file", mask=True),
     responses={**_ANSWER, **problems(*FORM_PROBLEMS, *FILE_PROBLEMS, errors.RedactionFailedError)},
 )
 async def redact(request: Request, services: Services, slots: Slots) -> Response:
     """Redacts one photo at once. Nothing of it is kept."""
     async with (
         slots.admitted(),
-        received_form(request, single_photo(services), idle_timeout_s=services.idle_timeout_s) as form,
+        received_form(request, single_photo(services, MASK_FIELD), idle_timeout_s=services.idle_timeout_s) as form,
     ):
+        kind = _mask_kind(form)
         options = options_of(form.fields, services)
         file = only_file(form)
-        result = await run_sync(_anonymise, services, file, options, limiter=slots.limiter)
-    path = PurePosixPath(file.filename)
+        result, mask = await run_sync(_anonymise, services, file, options, kind, limiter=slots.limiter)
+    return _answer(request, result, mask, PurePosixPath(file.filename))
+
+
+def _anonymise(
+    services: ApiServices, file: ReceivedFile, options: JobOptions, kind: MaskKind | None
+) -> tuple[Anonymised, bytes | None]:
+    result = services.anonymise(file.content.read(), options)
+    if kind is None:
+        return result, None
+    return result, b"".join(mask_png(regions_in(result.blur_metadata), result.header.upright, kind))
+
+
+def _mask_kind(form: Form) -> MaskKind | None:
+    value = form.fields.pop(MASK_FIELD, None)
+    try:
+        return None if value is None else MaskKind(value)
+    except ValueError:
+        allowed = ", ".join(MaskKind)
+        raise errors.InvalidOptionError(f"mask must be one of {allowed}, not {value!r:.40}.") from None
+
+
+def _answer(request: Request, result: Anonymised, mask: bytes | None, path: PurePosixPath) -> Response:
     name = f"{path.stem}-redacted{path.suffix}"
-    return _in_parts(result, name) if _wants_parts(request) else _alone(result, name)
-
-
-def _anonymise(services: ApiServices, file: ReceivedFile, options: JobOptions) -> Anonymised:
-    return services.anonymise(file.content.read(), options)
-
-
-def _wants_parts(request: Request) -> bool:
-    accept = request.headers.get("accept", "*/*")
-    return any(item.partition(";")[0].strip().lower() == "multipart/form-data" for item in accept.split(","))
+    if mask is None and not wants_parts(request):
+        return _alone(result, name)
+    parts = [
+        Part("image", result.header.format.media_type, result.file.data, name),
+        Part("metadata", "application/json", json.dumps(_metadata(result)).encode()),
+    ]
+    if mask is not None:
+        parts.append(Part("mask", MEDIA_TYPE, mask, f"{path.stem}-mask.png"))
+    return in_parts(parts)
 
 
 def _alone(result: Anonymised, name: str) -> Response:
@@ -115,24 +142,6 @@ def _detections_header(result: Anonymised) -> str:
         "vehicles": len(result.detection_metadata["vehicles"]),
     }
     return json.dumps(counts, separators=(",", ":"))
-
-
-def _in_parts(result: Anonymised, name: str) -> Response:
-    boundary = uuid4().hex
-    escaped = name.replace('"', "%22")  # as browsers do (WHATWG HTML, multipart/form-data encoding algorithm)
-    body = b"".join(
-        [
-            f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{escaped}"\r\n'.encode(),
-            f"Content-Type: {result.header.format.media_type}\r\n\r\n".encode(),
-            result.file.data,
-            f'\r\n--{boundary}\r\nContent-Disposition: form-data; name="metadata"\r\n'.encode(),
-            b"Content-Type: application/json\r\n\r\n",
-            json.dumps(_metadata(result)).encode(),
-            f"\r\n--{boundary}--\r\n".encode(),
-        ]
-    )
-    headers = {"Cache-Control": "private, no-store"}
-    return Response(body, headers=headers, media_type=f"multipart/form-data; boundary={boundary}")
 
 
 def _metadata(result: Anonymised) -> dict[str, Any]:
