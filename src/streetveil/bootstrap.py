@@ -13,10 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
+from streetveil import __version__
 from streetveil.database.engine import open_engine, sqlite_url
 from streetveil.database.folder_lock import DataFolderLock
 from streetveil.database.unit_of_work import SqlDatabase
@@ -33,6 +35,7 @@ from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
 from streetveil.jobs.maintain import Maintain
 from streetveil.jobs.process import AttemptPolicy, Process
+from streetveil.jobs.retention import Retention
 from streetveil.jobs.retry import Retry
 from streetveil.jobs.submit import Submit
 from streetveil.queue.base import JobQueue
@@ -63,6 +66,7 @@ class Services:
     process: Process
     maintain: Maintain
     queue: JobQueue
+    worker_id: str
 
 
 def build_anonymiser(settings: Settings) -> Anonymiser:
@@ -141,7 +145,10 @@ def open_for_operators(settings: Settings) -> Iterator[Services]:
 def open_database(settings: Settings) -> Iterator[SqlDatabase]:
     """The database alone, whatever its schema."""
     url = settings.database_url
-    engine = open_engine(url.get_secret_value() if url else sqlite_url(settings.data_dir / "streetveil.db"))
+    engine = open_engine(
+        url.get_secret_value() if url else sqlite_url(settings.data_dir / "streetveil.db"),
+        timeout_s=settings.database_timeout_s,
+    )
     database = SqlDatabase(engine)
     try:
         yield database
@@ -161,7 +168,8 @@ def _connected(settings: Settings, anonymise: Anonymiser) -> Iterator[Services]:
         stack.callback(queue.close)
         for name, check in (("database", database.check), ("storage", storage.check), ("queue", queue.check)):
             _wait_for(name, check, settings.startup_timeout_s)
-        attempts = AttemptPolicy(most=settings.max_attempts)
+        attempts = AttemptPolicy(most=settings.max_attempts, lease=timedelta(seconds=settings.lease_s))
+        worker_id = _unique_worker_id(settings)
         yield Services(
             anonymise=anonymise,
             submit=Submit(database=database, storage=storage, queue=queue, max_queue_size=settings.max_queue_size),
@@ -174,11 +182,24 @@ def _connected(settings: Settings, anonymise: Anonymiser) -> Iterator[Services]:
                 storage=storage,
                 queue=queue,
                 anonymise=anonymise,
-                worker_id=_unique_worker_id(settings),
+                worker_id=worker_id,
+                host=socket.gethostname(),
+                version=__version__,
+                threads=worker_threads(settings),
                 attempts=attempts,
             ),
-            maintain=Maintain(database=database, storage=storage, queue=queue, attempts=attempts),
+            maintain=Maintain(
+                database=database,
+                storage=storage,
+                queue=queue,
+                attempts=attempts,
+                retention=_retention(settings),
+                interval=timedelta(seconds=settings.maintain_interval_s),
+                grace=timedelta(seconds=settings.requeue_after_s),
+                orphan_age=timedelta(seconds=settings.orphan_age_s),
+            ),
             queue=queue,
+            worker_id=worker_id,
         )
 
 
@@ -199,12 +220,26 @@ def _open_storage(settings: Settings) -> ObjectStore:
             session_token=token.get_secret_value() if token else None,
             encryption=settings.s3_encryption,
             kms_key_id=settings.s3_kms_key_id,
+            request_timeout_s=settings.s3_timeout_s,
         )
     )
 
 
 def _open_queue(settings: Settings) -> JobQueue:
-    return DramatiqQueue(settings.redis_url.get_secret_value()) if settings.redis_url else MemoryQueue()
+    if settings.redis_url is None:
+        return MemoryQueue()
+    return DramatiqQueue(settings.redis_url.get_secret_value(), heartbeat_s=settings.redis_heartbeat_s)
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(
+        original=_days(settings.retention_original_days),
+        result=_days(settings.retention_result_days),
+    )
+
+
+def _days(number: float | None) -> timedelta | None:
+    return None if number is None else timedelta(days=number)
 
 
 def _wait_for(name: str, check: Callable[[], None], patience_s: float) -> None:

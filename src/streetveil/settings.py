@@ -66,6 +66,12 @@ class Settings(BaseSettings):
     health_port: int | None = Field(None, ge=0, le=65535, description="Port of a worker's health endpoint.")
     startup_timeout_s: float = Field(60, ge=0, description="Seconds that servers are waited for at start.")
     maintain_interval_s: float = Field(30, gt=0, description="Seconds between looks for lost jobs.")
+    lease_s: float = Field(60, ge=3, description="Seconds of silence after which a worker's jobs are given to others.")
+    requeue_after_s: float = Field(15, ge=1, description="Seconds that a job is overdue before its message is missed.")
+    orphan_age_s: float = Field(3600, ge=0, description="Age in seconds at which an object without a job is removed.")
+    redis_heartbeat_s: float = Field(60, ge=1, description="Seconds of silence after which messages are given back.")
+    database_timeout_s: float = Field(10, ge=1, description="Seconds that the database may take to answer.")
+    s3_timeout_s: float = Field(30, ge=1, description="Seconds that S3 may be silent before a request is repeated.")
     retention_original_days: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="Days after which the upload of a finished job is removed."
     )

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import structlog
+
 from streetveil.bootstrap import Services
+from streetveil.errors import UnavailableError
 from streetveil.settings import Settings
 from streetveil.worker.worker import Chore
+
+_log = structlog.get_logger(__name__)
+
+# Looking whose turn it is costs one small UPDATE.
+_LOOK_S = 5.0
 
 
 def chores_of(services: Services, settings: Settings) -> list[Chore]:
     """Keeping this worker's leases alive, and looking after jobs that others lost."""
     return [
-        Chore("maintain", services.maintain.rescue, settings.maintain_interval_s),
+        Chore("heartbeat", services.process.heartbeat, settings.lease_s / 3),
+        Chore(
+            "maintain",
+            partial(services.maintain.run_if_due, services.worker_id),
+            min(_LOOK_S, settings.maintain_interval_s),
+        ),
     ]
+
+
+def leave(services: Services) -> None:
+    """Tells the others that this worker ends, so that they need not wait for its leases to run out."""
+    try:
+        services.process.leave()
+    except UnavailableError as error:
+        _log.warning("left_without_notice", code=error.code, detail=error.detail)

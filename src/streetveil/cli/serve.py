@@ -20,7 +20,7 @@ import uvicorn
 from streetveil import __version__, bootstrap
 from streetveil.api.app import create_app
 from streetveil.api.services import ApiServices
-from streetveil.cli.chores import chores_of
+from streetveil.cli.chores import chores_of, leave
 from streetveil.errors import ConfigurationError
 from streetveil.observability.logs import configure_logging
 from streetveil.settings import Settings, load_settings
@@ -114,6 +114,7 @@ def _running(settings: Settings) -> Iterator[ApiServices]:
                 threads=bootstrap.worker_threads(settings),
                 chores=chores_of(services, settings),
             )
+            stack.callback(leave, services)
             worker.start()
             stack.callback(worker.stop, settings.shutdown_timeout_s)
         with _spool(settings) as spool:

@@ -13,7 +13,7 @@ import structlog
 import typer
 
 from streetveil import bootstrap
-from streetveil.cli.chores import chores_of
+from streetveil.cli.chores import chores_of, leave
 from streetveil.errors import ConfigurationError, ModelError
 from streetveil.jobs.anonymise import Anonymiser
 from streetveil.observability.logs import configure_logging
@@ -67,6 +67,7 @@ def worker(
             return
         readiness.not_ready("waiting for database, storage and queue")
         services = stack.enter_context(bootstrap.open_services(settings, anonymise))
+        stack.callback(leave, services)
         running = Worker(
             queue=services.queue,
             process=services.process,
