@@ -1,4 +1,4 @@
-"""Prints what start.sh must know of the settings: host, port, database and queue, each of the last two own or server."""
+"""Prints what start.sh must know of the settings: host, port, and whether database and queue are `own` or a `server`."""
 
 from __future__ import annotations
 
