@@ -17,23 +17,23 @@ and shows the result. The service then runs until Ctrl-C.
 TEXT
 }
 
+valid_port() {
+    case $1 in ''|*[!0-9]*) die "--port needs a number, not '$1'" ;; esac
+    [ "${#1}" -le 5 ] && [ "$1" -ge 1 ] && [ "$1" -le 65535 ] || die "--port must be from 1 to 65535, not $1"
+}
+
 demo=
 port=
 while [ $# -gt 0 ]; do
     case $1 in
         --demo) demo=1 ;;
-        --port) [ $# -ge 2 ] || die "--port needs a number"; port=$2; shift ;;
-        --port=*) port=${1#--port=} ;;
+        --port) [ $# -ge 2 ] || die "--port needs a number"; port=$2; shift; valid_port "$port" ;;
+        --port=*) port=${1#--port=}; valid_port "$port" ;;
         -h|--help) usage; exit 0 ;;
         *) usage >&2; die "unknown option: $1" ;;
     esac
     shift
 done
-if [ -n "$port" ]; then
-    case $port in *[!0-9]*) die "--port needs a number, not '$port'" ;; esac
-    [ "${#port}" -le 5 ] && [ "$port" -ge 1 ] && [ "$port" -le 65535 ] || die "--port must be from 1 to 65535, not $port"
-fi
-
 install_turbojpeg
 install_environment runtime
 

@@ -1,4 +1,4 @@
-"""Prints what start.sh must know of the settings: host, port, and whether database and queue are `own` or a `server`."""
+"""Prints what start.sh must know of the settings: host, port, and whose database and queue: `own` or `server`."""
 
 from __future__ import annotations
 
