@@ -34,6 +34,17 @@ class MetadataPolicy(StrEnum):
 
     STRIP = "strip"
     KEEP = "keep"
+    KEEP_EXCEPT_GPS = "keep-except-gps"
+
+    @property
+    def keeps(self) -> bool:
+        """True where what tells about the photo stays, with its place or without."""
+        return self is not MetadataPolicy.STRIP
+
+    @property
+    def hides_place(self) -> bool:
+        """True where what is kept must not say where the photo was taken."""
+        return self is MetadataPolicy.KEEP_EXCEPT_GPS
 
 
 @dataclass(frozen=True, slots=True)

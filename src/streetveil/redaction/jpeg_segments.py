@@ -6,13 +6,15 @@ from streetveil.domain.geometry import Orientation
 from streetveil.domain.options import MetadataPolicy
 from streetveil.imaging import jpeg
 from streetveil.imaging.jpeg import Segment
-from streetveil.redaction import exif, photoshop
+from streetveil.redaction import exif, hidden, photoshop, places, xmp
 
 _JFIF, _ADOBE, _PROFILE = b"JFIF\x00", b"Adobe", b"ICC_PROFILE\x00"
 _XMP, _PHOTOSHOP = b"http://ns.adobe.com/xap/1.0/\x00", b"Photoshop 3.0\x00"
 _JFIF_BYTES = 14  # up to the thumbnail's size, which becomes 0 x 0
 _ADOBE_BYTES = 12
 _LONGEST = 65533
+# Frame headers and entropy coders' tables, DQT, DNL, DRI. Other markers are reserved, and might hold anything.
+_TABLES = frozenset({*range(0xC0, 0xD0), 0xDB, 0xDC, 0xDD}) - {0xC8}
 
 
 def rewrap(original: bytes, coded: bytes, orientation: Orientation, policy: MetadataPolicy) -> bytes:
@@ -40,10 +42,14 @@ def rewrap(original: bytes, coded: bytes, orientation: Orientation, policy: Meta
     jfif = [_write(s.marker, s.payload[: _JFIF_BYTES - 2] + b"\0\0") for s in (density or fallback)[:1]]
     if adobe and new is not old and not fallback:
         jfif = []  # CMYK and RGB: JFIF would say that the samples are YCbCr
-    picture = [coded[s.start : s.end] for s in new.segments if not jpeg.is_application(s)]
+    picture = [coded[s.start : s.end] for s in new.segments if s.marker in _TABLES]
     kept = _metadata(old.segments, orientation, policy)
-    profile = [_write(s.marker, s.payload) for s in old.segments if _is(s, jpeg.APP2, _PROFILE)]
-    return b"".join([b"\xff\xd8", *jfif, *kept, *profile, *adobe[:1], *picture, *(coded[piece] for piece in new.scans)])
+    profile = [s.payload for s in old.segments if _is(s, jpeg.APP2, _PROFILE)]
+    if hidden.holds_file(b"".join(payload[len(_PROFILE) + 2 :] for payload in profile)):
+        profile = []
+    profiles = [_write(jpeg.APP2, payload) for payload in profile]
+    scans = [coded[piece] for piece in new.scans]
+    return b"".join([b"\xff\xd8", *jfif, *kept, *profiles, *adobe[:1], *picture, *scans])
 
 
 def _metadata(segments: tuple[Segment, ...], orientation: Orientation, policy: MetadataPolicy) -> list[bytes]:
@@ -52,19 +58,23 @@ def _metadata(segments: tuple[Segment, ...], orientation: Orientation, policy: M
     block = exif.block_for(next(blocks, None), orientation, policy)
     if block is not None:
         kept.append(_write(jpeg.APP1, jpeg.EXIF_SIGNATURE + block))
-    if policy is MetadataPolicy.STRIP:
+    # Extended XMP (depth maps, unblurred copies) has another signature, and so is left out.
+    packets = (xmp.surviving(s.payload[len(_XMP) :], policy) for s in segments if _is(s, jpeg.APP1, _XMP))
+    written = [packet for packet in packets if packet and len(_XMP + packet) <= _LONGEST]
+    kept += [_write(jpeg.APP1, _XMP + packet) for packet in (written if policy.keeps else written[:1])]
+    if not policy.keeps:
         return kept
-    kept += [
-        _write(segment.marker, segment.payload)
-        for segment in segments
-        # Extended XMP (depth maps, unblurred copies) has another signature, and so is left out.
-        if (_is(segment, jpeg.APP1, _XMP) or segment.marker == jpeg.COM) and not exif.holds_picture(segment.payload)
-    ]
+    comments = (s.payload for s in segments if s.marker == jpeg.COM)
+    kept += [_write(jpeg.COM, comment) for comment in comments if _text_stays(comment, policy)]
     resources = b"".join(s.payload[len(_PHOTOSHOP) :] for s in segments if _is(s, 0xED, _PHOTOSHOP))
-    iptc = photoshop.iptc_alone(resources)
+    iptc = photoshop.iptc_alone(resources, policy)
     if iptc and len(_PHOTOSHOP + iptc) <= _LONGEST:
         kept.append(_write(0xED, _PHOTOSHOP + iptc))
     return kept
+
+
+def _text_stays(comment: bytes, policy: MetadataPolicy) -> bool:
+    return not hidden.holds_picture(comment) and not (policy.hides_place and places.tells_place(comment))
 
 
 def _is(segment: Segment, marker: int, signature: bytes) -> bool:

@@ -1,14 +1,15 @@
-"""Photoshop image resources (Adobe Photoshop File Formats Specification), in which JPEG and TIFF carry IPTC."""
+"""Photoshop image resources (Adobe Photoshop File Formats Specification), in which JPEG carries IPTC."""
 
 from __future__ import annotations
 
-from streetveil.redaction.exif import holds_picture
+from streetveil.domain.options import MetadataPolicy
+from streetveil.redaction import iptc
 
 _IPTC = 0x0404
 
 
-def iptc_alone(resources: bytes) -> bytes:
-    """The IPTC resource; empty where there is none, it holds a picture, or the block is broken before it."""
+def iptc_alone(resources: bytes, policy: MetadataPolicy) -> bytes:
+    """The IPTC resource with what may stay of it; empty where there is none, or the block is broken before it."""
     position = 0
     while resources[position : position + 4] == b"8BIM" and position + 12 <= len(resources):
         kind = int.from_bytes(resources[position + 4 : position + 6])
@@ -19,9 +20,8 @@ def iptc_alone(resources: bytes) -> bytes:
         if end > len(resources):
             break
         if kind == _IPTC:
-            content = resources[start:end]
-            if holds_picture(content):
-                break
-            return b"8BIM\x04\x04\x00\x00" + size.to_bytes(4) + content + b"\0" * (size % 2)
+            content = iptc.surviving(resources[start:end], policy)
+            padding = b"\0" * (len(content) % 2)
+            return b"8BIM\x04\x04\x00\x00" + len(content).to_bytes(4) + content + padding if content else b""
         position = end + size % 2
     return b""

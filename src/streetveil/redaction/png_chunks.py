@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from streetveil.domain.geometry import Orientation
 from streetveil.domain.options import MetadataPolicy
 from streetveil.imaging.png import Chunk
-from streetveil.redaction import exif
+from streetveil.redaction import exif, hidden, places, xmp
 
 _PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _COLOUR = frozenset({
@@ -16,8 +17,18 @@ _COLOUR = frozenset({
 })  # fmt: skip
 _TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _LONGEST_TEXT = 1 << 20
+_LONGEST_PROFILE = 1 << 24
 # Hexadecimal copies of EXIF and the like, with their thumbnails; and thumbnails of the desktop.
 _CARRIERS = (b"raw profile type", b"thumb::")
+
+
+_XMP = b"XML:com.adobe.xmp"
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    keyword: bytes
+    text: bytes
 
 
 def surviving(chunks: Iterable[Chunk], orientation: Orientation, policy: MetadataPolicy) -> Iterator[Chunk]:
@@ -35,34 +46,62 @@ def surviving(chunks: Iterable[Chunk], orientation: Orientation, policy: Metadat
                 yield Chunk(b"eXIf", kept)
         if chunk.kind == b"eXIf" and not pixels_begun:
             block = chunk.body
-        elif chunk.kind in _PICTURE or chunk.kind in _COLOUR or (policy is MetadataPolicy.KEEP and _may_stay(chunk)):
+        elif chunk.kind in _PICTURE or (chunk.kind in _COLOUR and not _hides_file(chunk)):
+            yield chunk
+        elif chunk.kind in _TEXT:
+            yield from _text(chunk, policy)
+        elif chunk.kind == b"tIME" and policy.keeps:
             yield chunk
 
 
-def _may_stay(chunk: Chunk) -> bool:
-    if chunk.kind == b"tIME":
-        return True
-    if chunk.kind not in _TEXT or chunk.body[:32].lower().startswith(_CARRIERS):
-        return False
-    text = _readable_text(chunk)
-    return text is not None and not exif.holds_picture(text)
+def _text(chunk: Chunk, policy: MetadataPolicy) -> Iterator[Chunk]:
+    """What stays of a text: itself, a new packet where it was XMP, or nothing."""
+    found = _read_text(chunk)
+    if found is None or found.keyword.lower().startswith(_CARRIERS):
+        return
+    if found.keyword == _XMP:
+        packet = xmp.surviving(found.text, policy)
+        if packet is not None:
+            yield chunk if packet == found.text else Chunk(b"iTXt", _XMP + bytes(5) + packet)
+        return
+    content = found.keyword + b"\n" + found.text
+    if policy.keeps and not hidden.holds_picture(content) and not (policy.hides_place and places.tells_place(content)):
+        yield chunk
 
 
-def _readable_text(chunk: Chunk) -> bytes | None:
+def _read_text(chunk: Chunk) -> _Text | None:
     """Keyword and text, inflated; None where they cannot be read or are longer than any text would be."""
     keyword, _, rest = chunk.body.partition(b"\0")
-    if chunk.kind == b"tEXt":
-        return chunk.body
-    if chunk.kind == b"zTXt":
-        compressed, body = True, rest[1:]
-    else:
-        compressed = rest[:1] != b"\0"
-        body = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-    if not compressed:
-        return keyword + body
+    match chunk.kind:
+        case b"tEXt":
+            return _Text(keyword, rest)
+        case b"zTXt":
+            compressed, about, body = True, b"", rest[1:]
+        case _:
+            language, _, behind = rest[2:].partition(b"\0")
+            translated, _, body = behind.partition(b"\0")
+            compressed, about = rest[:1] != b"\0", language + b"\n" + translated
+    text = _inflate(body) if compressed else body
+    if text is None or hidden.holds_picture(about):
+        return None
+    return _Text(keyword, text)
+
+
+def _inflate(body: bytes) -> bytes | None:
     inflater = zlib.decompressobj()
     try:
         text = inflater.decompress(body, _LONGEST_TEXT)
     except zlib.error:
         return None
-    return keyword + text if inflater.eof and not inflater.unused_data else None
+    return text if inflater.eof and not inflater.unused_data else None
+
+
+def _hides_file(chunk: Chunk) -> bool:
+    """A colour profile that is one no longer, but a picture: found behind its compression too, up to a size."""
+    if chunk.kind != b"iCCP":
+        return False
+    try:
+        profile = zlib.decompressobj().decompress(chunk.body.partition(b"\0")[2][1:], _LONGEST_PROFILE)
+    except zlib.error:
+        return False  # no decoder reads it either
+    return hidden.holds_file(chunk.body) or hidden.holds_file(profile)

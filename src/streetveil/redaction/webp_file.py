@@ -13,7 +13,7 @@ from streetveil.imaging import decoders, jpeg, webp
 from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.picture import Picture
 from streetveil.imaging.reader import Reader
-from streetveil.redaction import effects, exif
+from streetveil.redaction import effects, exif, hidden, xmp
 from streetveil.redaction.base import RedactedFile
 from streetveil.redaction.regions import Area
 
@@ -37,10 +37,11 @@ def rewrite(picture: Picture, found: Sequence[Area], policy: MetadataPolicy) -> 
     kept = exif.block_for(
         None if block is None else block.removeprefix(jpeg.EXIF_SIGNATURE), picture.header.orientation, policy
     )
-    xmp = bodies.get(b"XMP ") if policy is MetadataPolicy.KEEP else None
-    if xmp is not None and exif.holds_picture(xmp):
-        xmp = None
-    data = webp.assemble(parts, profile=bodies.get(b"ICCP"), exif=kept, xmp=xmp, canvas=picture.header.stored)
+    packet = xmp.surviving(bodies[b"XMP "], policy) if b"XMP " in bodies else None
+    profile = bodies.get(b"ICCP")
+    if profile is not None and hidden.holds_file(profile):
+        profile = None
+    data = webp.assemble(parts, profile=profile, exif=kept, xmp=packet, canvas=picture.header.stored)
     return RedactedFile(data, lossless=lossless, reason=None if lossless else REASON)
 
 
