@@ -89,10 +89,14 @@ def decode_unusual(data: bytes, size: Size) -> Image.Image:
     return image
 
 
-def is_padding(message: str) -> bool:
-    """True for libjpeg's warning of a few bytes between the last pixel and the end marker: nothing is missing then."""
+def padding(message: str) -> int:
+    """How many bytes libjpeg says lie between the last pixel and the end marker; 0 for any other message, or too many.
+
+    Nothing is missing then.
+    """
     found = _PADDING.fullmatch(message)
-    return found is not None and int(found[1]) <= _MOST_PADDING
+    count = int(found[1]) if found else 0
+    return count if count <= _MOST_PADDING else 0
 
 
 def _decode(data: bytes, colours: str, target: Size) -> npt.NDArray[np.uint8]:
@@ -105,6 +109,6 @@ def _decode(data: bytes, colours: str, target: Size) -> npt.NDArray[np.uint8]:
     try:
         return attempt(strict=True)
     except ValueError as error:
-        if is_padding(str(error)):
+        if padding(str(error)):
             return attempt(strict=False)
         raise UndecodableImageError(f"The JPEG cannot be decoded: {error}.") from error

@@ -15,7 +15,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from streetveil.domain.geometry import Size
 from streetveil.redaction import effects
 from streetveil.redaction.colour_spaces import ColourSpace
 from streetveil.redaction.planes import Plane, Samples
@@ -35,9 +34,8 @@ class CoefficientEdit:
         done: all areas are painted over.
     """
 
-    def __init__(self, size: Size, planes: Sequence[Plane], colours: ColourSpace, areas: Sequence[Area]) -> None:
+    def __init__(self, planes: Sequence[Plane], colours: ColourSpace, areas: Sequence[Area]) -> None:
         self.done = False
-        self._size = size
         self._planes = planes
         self._colours = colours
         self._areas = areas

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,9 @@ from streetveil.redaction.turbojpeg import TurboJpeg, TurboJpegError
 _ZIGZAG = np.array(
     sorted(range(64), key=lambda k: (k // 8 + k % 8, k // 8 if (k // 8 + k % 8) % 2 else k % 8)), np.intp
 )
+
+
+_Result = TypeVar("_Result")
 
 
 class NotLosslessError(Exception):
@@ -51,27 +55,43 @@ def rewrite(library: TurboJpeg, picture: Picture, found: Sequence[Area], policy:
     space = ColourSpace(colours)
     tables = quantisation(bare, layout)
 
-    def attempt(*, strict: bool) -> bytes:
-        edit = CoefficientEdit(size, layout_planes(layout.frame, tables), space, found)
+    def edited(data: bytes) -> bytes:
+        edit = CoefficientEdit(layout_planes(layout.frame, tables), space, found)
         coded = library.rewrite(
-            bare,
+            data,
             edit,
             progressive=layout.frame.progressive,
             restart_interval=jpeg.restart_interval(layout),
-            strict=strict,
         )
         if not edit.done:
             raise RedactionFailedError("The JPEG was written before all of its regions were painted over.")
         return coded
 
     try:
-        coded = attempt(strict=True)
+        coded = without_padding(bare, edited)
     except TurboJpegError as error:
-        if not jpeg_pixels.is_padding(str(error)):
-            raise NotLosslessError(f"libturbojpeg cannot transform this JPEG: {error}.") from error
-        coded = attempt(strict=False)
+        raise NotLosslessError(f"libturbojpeg cannot transform this JPEG: {error}.") from error
     whole = _in_original_shell(layout, bare, coded)
     return RedactedFile(jpeg_segments.rewrap(picture.data, whole, picture.header.orientation, policy), lossless=True)
+
+
+def without_padding(data: bytes, run: Callable[[bytes], _Result]) -> _Result:
+    """Runs what reads coefficients; where it stumbles over bytes between the last pixel and EOI, again without them.
+
+    Args:
+        data: ends with EOI.
+        run: raises TurboJpegError.
+
+    Raises:
+        TurboJpegError: from `run`, for any other reason.
+    """
+    try:
+        return run(data)
+    except TurboJpegError as error:
+        count = jpeg_pixels.padding(str(error))
+        if not count:
+            raise
+        return run(data[: -2 - count] + data[-2:])
 
 
 def quantisation(data: bytes, layout: jpeg.Layout) -> dict[int, npt.NDArray[np.float32]]:

@@ -32,7 +32,6 @@ What is written there is what gets coded, since coding begins after the last cal
 _OPTION_NO_OUTPUT, _OPTION_PROGRESSIVE, _OPTION_NO_MARKERS, _OPTION_OPTIMISE = 16, 32, 64, 256
 _FLAG_STOP_ON_WARNING, _FLAG_LIMIT_SCANS = 8192, 32768
 _PARAMETER_RESTART_BLOCKS = 18
-_WARNING = 0  # TJERR_WARNING; anything else is fatal
 
 
 class Colours(IntEnum):
@@ -50,15 +49,7 @@ class LibraryMissingError(Exception):
 
 
 class TurboJpegError(Exception):
-    """The library refused a file. Never leaves `streetveil.redaction`.
-
-    Attributes:
-        warning: the file could be read, but not all of it was as it should be.
-    """
-
-    def __init__(self, message: str, *, warning: bool) -> None:
-        super().__init__(message)
-        self.warning = warning
+    """The library refused a file, or found something wrong in it. Never leaves `streetveil.redaction`."""
 
 
 class _Region(ctypes.Structure):
@@ -107,22 +98,19 @@ class TurboJpeg:
             self._check(handle, self._library.tjDecompressHeader3(handle, data, len(data), *outputs))
         return Size(width.value, height.value), Colours(colours.value)
 
-    def read(self, data: bytes, sink: RowSink | None = None, *, strict: bool = True) -> None:
-        """Reads all coefficients and writes nothing.
+    def read(self, data: bytes, sink: RowSink | None = None) -> None:
+        """Reads all coefficients and writes nothing. As in `rewrite` a warning counts as an error.
 
         Args:
             data: the whole file.
             sink: sees every row of blocks; what it raises comes out of this call.
-            strict: a warning counts as an error.
 
         Raises:
             TurboJpegError: the data cannot be read.
         """
-        self._run(data, sink, _OPTION_NO_OUTPUT | _OPTION_NO_MARKERS, strict=strict, restart_interval=0)
+        self._run(data, sink, _OPTION_NO_OUTPUT | _OPTION_NO_MARKERS, restart_interval=0)
 
-    def rewrite(
-        self, data: bytes, sink: RowSink, *, progressive: bool, restart_interval: int = 0, strict: bool = True
-    ) -> bytes:
+    def rewrite(self, data: bytes, sink: RowSink, *, progressive: bool, restart_interval: int = 0) -> bytes:
         """The same picture with the coefficients as `sink` leaves them, without any metadata.
 
         Size, sampling factors and quantisation tables stay. Sequential files get the standard Huffman tables or, from
@@ -133,16 +121,17 @@ class TurboJpeg:
             sink: as for `read`; it may change coefficients.
             progressive: write a progressive file.
             restart_interval: MCUs between restart markers, 0 for none.
-            strict: a warning counts as an error.
 
         Raises:
             TurboJpegError: the data cannot be read, or the coefficients not be written.
         """
         options = _OPTION_NO_MARKERS | (_OPTION_PROGRESSIVE if progressive else _OPTION_OPTIMISE)
-        return self._run(data, sink, options, strict=strict, restart_interval=restart_interval)
+        return self._run(data, sink, options, restart_interval=restart_interval)
 
-    def _run(self, data: bytes, sink: RowSink | None, options: int, *, strict: bool, restart_interval: int) -> bytes:
-        flags = _FLAG_LIMIT_SCANS | (_FLAG_STOP_ON_WARNING if strict else 0)
+    def _run(self, data: bytes, sink: RowSink | None, options: int, *, restart_interval: int) -> bytes:
+        # libjpeg fills up what does not decode, and only warns. And once it has warned, TurboJPEG calls fatal errors
+        # warnings too: so going on in spite of a warning is no option.
+        flags = _FLAG_LIMIT_SCANS | _FLAG_STOP_ON_WARNING
         raised: list[BaseException] = []
         buffer, size = ctypes.c_void_p(), ctypes.c_ulong()
         with self._handle() as handle:
@@ -173,18 +162,14 @@ class TurboJpeg:
                 )
                 if raised:
                     raise raised[0]
-                self._check(handle, code, strict=strict)
+                self._check(handle, code)
                 return ctypes.string_at(buffer, size.value) if buffer else b""
             finally:
                 self._library.tjFree(buffer)
 
-    def _check(self, handle: int, code: int, *, strict: bool = True) -> None:
-        if code == 0:
-            return
-        warning = self._library.tjGetErrorCode(handle) == _WARNING
-        if strict or not warning:
-            message = self._library.tjGetErrorStr2(handle).decode("ascii", "replace")
-            raise TurboJpegError(message, warning=warning)
+    def _check(self, handle: int, code: int) -> None:
+        if code != 0:
+            raise TurboJpegError(self._library.tjGetErrorStr2(handle).decode("ascii", "replace"))
 
     @contextmanager
     def _handle(self) -> Iterator[int]:
@@ -206,7 +191,6 @@ class TurboJpeg:
         library.tjDestroy.argtypes = (pointer,)
         library.tjFree.argtypes = (pointer,)
         library.tjFree.restype = None
-        library.tjGetErrorCode.argtypes = (pointer,)
         library.tjGetErrorStr2.argtypes = (pointer,)
         library.tjGetErrorStr2.restype = ctypes.c_char_p
         library.tjDecompressHeader3.argtypes = (pointer, ctypes.c_char_p, size, *(to_number,) * 4)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -12,7 +14,7 @@ from streetveil.domain.geometry import Box, Size
 from streetveil.errors import UndecodableImageError, UnsupportedPixelFormatError
 from streetveil.imaging import decoders, jpeg
 from streetveil.imaging.formats import ImageFormat
-from streetveil.redaction.jpeg_lossless import NotLosslessError, layout_planes, quantisation
+from streetveil.redaction.jpeg_lossless import NotLosslessError, layout_planes, quantisation, without_padding
 from streetveil.redaction.planes import Plane
 from streetveil.redaction.turbojpeg import BLOCK, Coefficients, TurboJpeg, TurboJpegError, blocks_at
 
@@ -90,15 +92,15 @@ def compare(library: TurboJpeg, original: bytes, redacted: bytes) -> Comparison:
 
     for file, visit in ((old, keep), (new, match)):
         try:
-            library.read(
-                file.bare,
-                lambda component, row, address, blocks, visit=visit: visit(component, row, blocks_at(address, blocks)),  # type: ignore[misc]
-                strict=False,
-            )
+            without_padding(file.bare, partial(library.read, sink=partial(_look, visit)))
         except TurboJpegError as error:
             raise UndecodableImageError(f"The coefficients cannot be read: {error}.") from error
     counts = tuple(ComponentBlocks(mask.size, int(mask.sum())) for mask in same)
     return Comparison((), counts, _rectangles(old.layout.frame.size, old.planes, same), _notes(old, new))
+
+
+def _look(visit: Callable[[int, int, Coefficients], None], component: int, row: int, address: int, blocks: int) -> None:
+    visit(component, row, blocks_at(address, blocks))
 
 
 def _differences(old: _Opened, new: _Opened) -> tuple[str, ...]:
