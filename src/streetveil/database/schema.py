@@ -36,10 +36,9 @@ def locked(connection: Connection) -> Iterator[None]:
     name = {"name": f"streetveil.{connection.engine.url.database}"[:64]}
     if connection.scalar(text("SELECT GET_LOCK(:name, :wait)"), name | {"wait": _WAIT_FOR_OTHERS_S}) != 1:
         raise DatabaseUnavailableError("Another process has been changing the database's schema for ten minutes.")
-    try:
-        yield
-    finally:
-        connection.execute(text("SELECT RELEASE_LOCK(:name)"), name)
+    # Where this raises, the connection cannot be used to let go of the lock; it is closed by who opened it.
+    yield
+    connection.execute(text("SELECT RELEASE_LOCK(:name)"), name)
 
 
 def upgrade(connection: Connection) -> None:
@@ -57,13 +56,18 @@ def downgrade(connection: Connection, revision: str) -> None:
 
     Raises:
         SchemaMismatchError: the schema is newer than this version of the program.
-        ConfigurationError: there is no such revision, or it is not below the present one.
+        ConfigurationError: there is no such revision.
     """
     _refuse_newer(connection)
-    try:
-        _run(connection, command.downgrade, revision)
-    except CommandError as error:
-        raise ConfigurationError(f"The schema cannot be taken back to {revision[:40]}: {error}") from error
+    known = [
+        "base",
+        *(step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions("base", "heads")),
+    ]
+    if revision not in known:
+        raise ConfigurationError(
+            f"The schema cannot be taken back to {revision[:40]!r}; there are: {', '.join(known)}."
+        )
+    _run(connection, command.downgrade, revision)
 
 
 def check(connection: Connection) -> None:

@@ -6,6 +6,7 @@ looks into, no index on an expression. `migrations/` makes exactly these tables;
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -17,6 +18,8 @@ from sqlalchemy.types import TypeDecorator
 # Binary collation: keys and ids compare byte by byte on every database.
 _MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 _MARIADB = {key.replace("mysql", "mariadb"): value for key, value in _MYSQL.items()}
+
+_PLAIN = re.compile(r"[!-~]{1,36}")
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -46,7 +49,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value is not None else None
 
 
-Id = String(36)
+class PlainId(TypeDecorator[str]):
+    """Ids of ours. Any other text equals none of them, on every database: whatever it thinks of spaces at the end,
+    lone surrogates and texts longer than the column.
+    """
+
+    impl = String(36)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return value if value is None or _PLAIN.fullmatch(value) else ""
+
+
+Id = PlainId()
 ObjectKey = String(160)
 Document = JSON(none_as_null=True)
 

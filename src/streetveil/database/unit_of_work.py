@@ -104,7 +104,7 @@ class SqlDatabase:
         """Takes the schema back to `revision` (`base`: to nothing), with the loss of what that one cannot hold.
 
         Raises:
-            ConfigurationError: there is no such revision, or it is not below the present one.
+            ConfigurationError: there is no such revision.
             SchemaMismatchError, DatabaseUnavailableError: as for `upgrade`.
         """
         self._migrate(lambda connection: schema.downgrade(connection, revision))

@@ -1,0 +1,170 @@
+"""Migrations on both databases: up, down, twice, at once, interrupted; and what is told of schemas that do not fit."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import event, inspect, text
+
+from streetveil.database import schema
+from streetveil.database.base import BatchRow
+from streetveil.database.engine import open_engine, sqlite_url
+from streetveil.database.tables import Base
+from streetveil.database.unit_of_work import SqlDatabase
+from streetveil.domain.job import new_id
+from streetveil.errors import ConfigurationError, SchemaMismatchError
+
+UPGRADE = """
+import sys
+from streetveil.database.engine import open_engine
+from streetveil.database.unit_of_work import SqlDatabase
+database = SqlDatabase(open_engine(sys.argv[1]))
+sys.stdin.readline()
+database.upgrade()
+database.check()
+"""
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def url(request, tmp_path):
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "jobs.db")
+    return request.getfixturevalue("mariadb").url(f"m{new_id()[-12:]}")
+
+
+@pytest.fixture
+def engine(url):
+    opened = open_engine(url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def database(engine):
+    return SqlDatabase(engine)
+
+
+def tables(engine):
+    return set(inspect(engine).get_table_names())
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(database, engine):
+    database.upgrade()
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    inspector = inspect(engine)
+    for table in Base.metadata.tables.values():
+        made = {index["name"] for index in inspector.get_indexes(table.name) if not index["unique"]}
+        assert made == {index.name for index in table.indexes}
+
+
+def test_up_again_keeps_the_rows_and_down_removes_everything(database, engine, make_job):
+    database.upgrade()
+    batch = BatchRow(new_id(), datetime(2026, 1, 1, 1, 1, 1, 999999, tzinfo=UTC))
+    job = make_job(batch_id=batch.id, idempotency_key="k", filename="Straße 🚗.jpg")
+    database.transact(lambda transaction: (transaction.batches.add(batch), transaction.jobs.add(job)))
+    database.upgrade()
+    with database.snapshot() as snapshot:
+        assert snapshot.jobs.get(job.id) == job
+    database.downgrade("base")
+    assert tables(engine) <= {"alembic_version"}
+    with pytest.raises(SchemaMismatchError, match="empty"):
+        database.check()
+    database.upgrade()
+    database.check()
+    with database.snapshot() as snapshot:
+        assert snapshot.jobs.get(job.id) is None
+
+
+def test_old_rows_live_through_the_next_step_up_and_down(database, engine, make_job, tmp_path, monkeypatch):
+    """With a step of tomorrow, for there is but one yet: it adds a column that must not be empty."""
+    database.upgrade()
+    job = make_job()
+    database.transact(lambda transaction: transaction.jobs.add(job))
+    step = tmp_path / "steps" / "rev_0002.py"
+    step.parent.mkdir()
+    step.write_text(
+        "import sqlalchemy as sa\n"
+        "from alembic import op\n"
+        "revision, down_revision = '0002', '0001'\n"
+        "branch_labels = depends_on = None\n"
+        "def upgrade():\n"
+        "    with op.batch_alter_table('processed_images') as table:\n"
+        "        table.add_column(sa.Column('priority', sa.Integer(), nullable=False, server_default='5'))\n"
+        "def downgrade():\n"
+        "    with op.batch_alter_table('processed_images') as table:\n"
+        "        table.drop_column('priority')\n"
+    )
+
+    today = schema._config
+
+    def with_step():
+        config = today()
+        here = f"{config.get_main_option('script_location')}/versions:{step.parent}"
+        config.set_main_option("version_locations", here)
+        return config
+
+    monkeypatch.setattr(schema, "_config", with_step)
+    database.upgrade()
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT priority FROM processed_images")) == 5
+    monkeypatch.undo()
+    for use in (database.check, database.upgrade, lambda: database.downgrade("base")):
+        with pytest.raises(SchemaMismatchError, match="newer"):
+            use()
+    monkeypatch.setattr(schema, "_config", with_step)
+    database.downgrade("0001")
+    monkeypatch.undo()
+    database.check()
+    with database.snapshot() as snapshot:
+        assert snapshot.jobs.get(job.id) == job
+
+
+def test_processes_that_upgrade_at_once_make_one_schema(url, database):
+    processes: list[Any] = [
+        subprocess.Popen([sys.executable, "-c", UPGRADE, url], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    database.check()
+
+
+def test_an_upgrade_that_was_interrupted_is_finished_by_the_next(database, engine, monkeypatch):
+    created = []
+
+    def interrupted(connection, _cursor, statement, *_more):
+        if statement.startswith("CREATE INDEX"):
+            created.append(statement)
+            if len(created) == 3:
+                raise KeyboardInterrupt
+
+    event.listen(type(engine), "before_cursor_execute", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            database.upgrade()
+    finally:
+        event.remove(type(engine), "before_cursor_execute", interrupted)
+    with pytest.raises(SchemaMismatchError, match="db upgrade"):
+        database.check()
+    database.upgrade()
+    database.check()
+    test_migrations_make_exactly_the_tables_of_the_code(database, engine)
+
+
+@pytest.mark.parametrize("revision", ["nonsense", "", "9999", "-1"])
+def test_a_revision_that_is_not_known_is_refused(database, revision):
+    database.upgrade()
+    with pytest.raises(ConfigurationError, match="there are: base, 0001"):
+        database.downgrade(revision)
+    database.check()
