@@ -41,6 +41,8 @@ from streetveil.jobs.submit import Submit
 from streetveil.queue.base import JobQueue
 from streetveil.queue.dramatiq_queue import DramatiqQueue
 from streetveil.queue.memory import MemoryQueue
+from streetveil.redaction.base import Redactor
+from streetveil.redaction.comment import CommentingRedactor
 from streetveil.redaction.pixels import PixelRedactor
 from streetveil.settings import Settings
 from streetveil.storage.base import ObjectStore
@@ -75,25 +77,32 @@ def build_anonymiser(settings: Settings) -> Anonymiser:
     Raises:
         ModelError: a model is missing or cannot be used.
     """
-    return Anonymiser(_load_detector(settings), PixelRedactor(), max_pixels=settings.max_pixels)
+    return Anonymiser(_load_detector(settings), _redactor(settings), max_pixels=settings.max_pixels)
 
 
 def lazy_anonymiser(settings: Settings) -> Anonymiser:
     """For processes that seldom look at a photo themselves: the models load with the first."""
     return Anonymiser(
-        LazySceneDetector(lambda: _load_detector(settings)), PixelRedactor(), max_pixels=settings.max_pixels
+        LazySceneDetector(lambda: _load_detector(settings)), _redactor(settings), max_pixels=settings.max_pixels
     )
 
 
+def _redactor(settings: Settings) -> Redactor:
+    redactor = PixelRedactor()
+    comment = settings.redaction_comment
+    return CommentingRedactor(redactor, comment) if comment else redactor
+
+
 def results_variant(settings: Settings) -> str:
-    """Names the models and thresholds in force: results made with others are not the same."""
+    """Names the models, thresholds and comment in force: results made with others are not the same."""
     models: dict[str, object] = {}
     paths = _model_paths(settings)
     for card in MODELS:
         own = paths[card.task]
         # A model file that was replaced is another model.
         models[card.task] = [str(own), _changed_at(own)] if own is not None else [card.name, card.version]
-    return json.dumps({"models": models, "thresholds": _thresholds(settings)}, sort_keys=True)
+    comment = {"comment": settings.redaction_comment} if settings.redaction_comment else {}
+    return json.dumps({"models": models, "thresholds": _thresholds(settings), **comment}, sort_keys=True)
 
 
 def default_options(settings: Settings) -> dict[str, str | float | list[str] | None]:

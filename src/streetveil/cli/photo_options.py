@@ -17,7 +17,8 @@ Classes = Annotated[
 StyleOption = Annotated[Style | None, typer.Option(help="How regions are made unrecognisable.")]
 ProfileOption = Annotated[Profile | None, typer.Option(help="How thoroughly to look; more takes longer.")]
 Metadata = Annotated[
-    MetadataPolicy | None, typer.Option(help="Drop or keep EXIF, XMP and comments. Previews are always dropped.")
+    MetadataPolicy | None,
+    typer.Option(help="Drop or keep EXIF, XMP, IPTC and comments, or all but the place. Previews are always dropped."),
 ]
 FaceConfidence = Annotated[float | None, typer.Option(metavar="0..1", help="Lowest score of a face that counts.")]
 PlateConfidence = Annotated[float | None, typer.Option(metavar="0..1", help="Lowest score of a plate that counts.")]

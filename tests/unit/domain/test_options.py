@@ -67,7 +67,7 @@ def test_a_threshold_that_is_no_number_is_refused_in_few_words(value):
     [
         ("style", "gaussian, pixelate, solid"),
         ("profile", "accurate, balanced, fast"),
-        ("metadata", "keep, strip"),
+        ("metadata", "keep, keep-except-gps, strip"),
     ],
 )
 @pytest.mark.parametrize("value", ["", "SOLID", "none", 1.0, "x" * 10_000])
