@@ -16,6 +16,7 @@ APP0, APP1, APP2, APP14, APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 EXIF_SIGNATURE = b"Exif\x00\x00"
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
+_PICTURE = _FRAMES | {DHT, 0xCC, SOS, DQT, 0xDC, DRI}  # with DAC and DNL
 _MAX_SEGMENTS = 20_000  # extended XMP and ICC come in pieces of 64 KiB; a gigabyte of them is no photo
 _MAX_SCANS = 128  # each scan is a pass over all coefficients; usual progressive files have about ten
 _NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed 0xFF nor a restart
@@ -168,8 +169,10 @@ def restart_interval(layout: Layout) -> int:
 
 
 def is_application(segment: Segment) -> bool:
-    """True for what is no part of the picture: APP0 to APP15 (also those that tell about colour) and comments."""
-    return APP0 <= segment.marker <= APP15 or segment.marker == COM
+    """True for what is no part of the picture: APP0 to APP15 (also those that tell about colour), comments, and
+    reserved markers, behind which anything may stand as every decoder skips them.
+    """
+    return segment.marker not in _PICTURE
 
 
 def _segment(reader: Reader, position: int) -> Segment:

@@ -13,7 +13,7 @@ from streetveil.imaging import bmp
 from streetveil.imaging.bmp import BmpHeader
 from streetveil.imaging.picture import Picture
 from streetveil.imaging.reader import Reader
-from streetveil.redaction import effects, png_encoder
+from streetveil.redaction import effects, hidden, png_encoder
 from streetveil.redaction.base import RedactedFile
 from streetveil.redaction.regions import Area
 
@@ -106,4 +106,7 @@ def _embedded_profile(data: bytes, header: BmpHeader) -> bytes:
         return b""
     start, size = struct.unpack_from("<II", data, _PROFILE_FIELDS)
     start += 14
-    return data[start : start + size] if header.pixels_end <= start and start + size <= len(data) else b""
+    if start < header.pixels_end or start + size > len(data):
+        return b""
+    profile = data[start : start + size]
+    return b"" if hidden.holds_file(profile) else profile

@@ -13,8 +13,6 @@ _XMP, _PHOTOSHOP = b"http://ns.adobe.com/xap/1.0/\x00", b"Photoshop 3.0\x00"
 _JFIF_BYTES = 14  # up to the thumbnail's size, which becomes 0 x 0
 _ADOBE_BYTES = 12
 _LONGEST = 65533
-# Frame headers and entropy coders' tables, DQT, DNL, DRI. Other markers are reserved, and might hold anything.
-_TABLES = frozenset({*range(0xC0, 0xD0), 0xDB, 0xDC, 0xDD}) - {0xC8}
 
 
 def rewrap(original: bytes, coded: bytes, orientation: Orientation, policy: MetadataPolicy) -> bytes:
@@ -42,7 +40,7 @@ def rewrap(original: bytes, coded: bytes, orientation: Orientation, policy: Meta
     jfif = [_write(s.marker, s.payload[: _JFIF_BYTES - 2] + b"\0\0") for s in (density or fallback)[:1]]
     if adobe and new is not old and not fallback:
         jfif = []  # CMYK and RGB: JFIF would say that the samples are YCbCr
-    picture = [coded[s.start : s.end] for s in new.segments if s.marker in _TABLES]
+    picture = [coded[s.start : s.end] for s in new.segments if not jpeg.is_application(s)]
     kept = _metadata(old.segments, orientation, policy)
     profile = [s.payload for s in old.segments if _is(s, jpeg.APP2, _PROFILE)]
     if hidden.holds_file(b"".join(payload[len(_PROFILE) + 2 :] for payload in profile)):

@@ -14,7 +14,7 @@ from streetveil.errors import (
 from streetveil.imaging.decoders import DECODER_ERRORS
 from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.picture import Picture
-from streetveil.redaction import bmp_file, jpeg_file, png_file, tiff_file, webp_file
+from streetveil.redaction import bmp_file, hidden, jpeg_file, png_file, tiff_file, webp_file
 from streetveil.redaction.base import RedactedFile, Region
 from streetveil.redaction.regions import Area, areas
 
@@ -26,6 +26,7 @@ _REWRITES: dict[ImageFormat, _Rewrite] = {
     ImageFormat.TIFF: tiff_file.rewrite,
     ImageFormat.BMP: bmp_file.rewrite,
 }
+_BEHIND_SIGNATURE = 16  # of each format; a TIFF may consist of JPEG files, and looks into its pieces itself
 
 
 class PixelRedactor:
@@ -54,9 +55,12 @@ def verify(data: bytes, original: Picture, read: Callable[[Picture], None] = Pic
         read: raises a StreetveilError where the pixels cannot be read.
 
     Raises:
-        RedactionFailedError: another format, size or orientation, or pixels that do not decode.
+        RedactionFailedError: another format, size or orientation, pixels that do not decode, or a second picture file
+            in it, which must be among the compressed pixels, as nothing else is copied unseen.
     """
     expected = original.header
+    if expected.format is not ImageFormat.TIFF and hidden.holds_file(data, _BEHIND_SIGNATURE):
+        raise RedactionFailedError("The file hides another one between its pixels.")
     try:
         written = Picture.open(data, max_pixels=expected.stored.pixels)
         read(written)

@@ -12,22 +12,23 @@ import numpy as np
 import numpy.typing as npt
 
 from streetveil.domain.options import MetadataPolicy
-from streetveil.errors import UndecodableImageError, UnsupportedPixelFormatError
-from streetveil.imaging import decoders, tiff, tiff_picture, tiff_writer
+from streetveil.errors import RedactionFailedError, UndecodableImageError, UnsupportedPixelFormatError
+from streetveil.imaging import decoders, jpeg, tiff, tiff_picture, tiff_writer
 from streetveil.imaging import tiff_picture as tp
 from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.picture import Picture
 from streetveil.imaging.reader import Reader
 from streetveil.imaging.tiff_writer import Field
-from streetveil.redaction import effects, png_encoder, tiff_tags
+from streetveil.redaction import effects, hidden, png_encoder, tiff_tags
 from streetveil.redaction.base import RedactedFile
 from streetveil.redaction.regions import Area
 
 _SHORT, _LONG = 3, 4
 _ROWS_PER_STRIP, _COLOUR_MAP = 278, 320
-_NONE, _DEFLATE = 1, 8
+_NONE, _JPEG, _DEFLATE = 1, 7, 8
 _GREY, _RGB, _PALETTE, _CMYK = 1, 2, 3, 5
 _UNSPECIFIED, _PREMULTIPLIED, _ALPHA = 0, 1, 2
+_BEHIND_TABLES = 2  # which begin as a JPEG file does
 _STRIP_BYTES = 1 << 18
 _LAYOUTS = {
     "1": (_GREY, None), "L": (_GREY, None), "LA": (_GREY, _ALPHA), "P": (_PALETTE, None), "RGB": (_RGB, None),
@@ -59,9 +60,22 @@ def rewrite(picture: Picture, found: Sequence[Area], policy: MetadataPolicy) -> 
         tiled = False
     else:
         fields = [tiff_writer.copy_field(reader, e) for tag, e in entries.items() if tag in tiff_writer.STRUCTURAL]
-        pieces = [picture.data[place] for place in tiff_picture.pieces(reader, page)]
+        pieces = [_alone(page, picture.data[place]) for place in tiff_picture.pieces(reader, page)]
+        if any(hidden.holds_file(field.value, _BEHIND_TABLES) for field in fields):
+            raise RedactionFailedError("The file hides another one between its pixels.")
         tiled = tp.TILE_OFFSETS in entries
     return RedactedFile(tiff_writer.write(page.order, [*fields, *kept], pieces, tiled=tiled), lossless=True)
+
+
+def _alone(page: tp.Page, piece: bytes) -> bytes:
+    """A strip or tile without the metadata, and what else, that JPEG coding lets stand in it."""
+    if page.compression == _JPEG:
+        layout = jpeg.take_apart(piece)
+        tables = [piece[s.start : s.end] for s in layout.segments if not jpeg.is_application(s)]
+        return b"".join([piece[:2], *tables, *(piece[scan] for scan in layout.scans)])
+    if hidden.holds_file(piece):
+        raise RedactionFailedError("The file hides another one between its pixels.")
+    return piece
 
 
 def _painted(reader: Reader, page: tp.Page, found: Sequence[Area]) -> tuple[list[Field], list[bytes]]:
