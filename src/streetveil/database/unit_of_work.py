@@ -20,6 +20,7 @@ from streetveil.database.engine import WRITING, patient_engine
 from streetveil.database.failures import can_be_repeated, translate
 from streetveil.database.housekeeping import SqlTurnRepository, SqlWorkerRepository
 from streetveil.database.repositories import SqlBatchRepository, SqlJobRepository
+from streetveil.errors import StreetveilError
 
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +48,8 @@ class SqlUnitOfWork:
         for action in self._actions:
             try:
                 action()
+            except StreetveilError as error:
+                _log.warning("after_commit_failed", code=error.code, detail=error.detail)
             except Exception:  # noqa: BLE001 - what was committed stands, the other actions too
                 _log.exception("after_commit_failed")
 

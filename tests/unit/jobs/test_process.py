@@ -7,7 +7,12 @@ from datetime import timedelta
 import pytest
 
 from streetveil.domain.job import JobStatus
-from streetveil.errors import DatabaseUnavailableError, StorageUnavailableError, UndecodableImageError
+from streetveil.errors import (
+    DatabaseUnavailableError,
+    OutcomeUnknownError,
+    StorageUnavailableError,
+    UndecodableImageError,
+)
 from streetveil.jobs.backoff import Backoff
 
 
@@ -120,6 +125,8 @@ def test_an_original_that_is_gone_fails_the_job(house):
     row = house.row(job.id)
     assert row.status is JobStatus.FAILED
     assert row.failure.code == "object_missing"
+    assert "upload the photo again" in row.failure.detail
+    assert row.attempts == 1
 
 
 def test_a_job_erased_while_it_is_worked_on_leaves_nothing(house):
@@ -181,6 +188,66 @@ def test_the_id_is_queued_again_where_the_database_cannot_be_asked(make_house):
     house = make_house(wrap_database=Shaky)
     job = house.upload()
     down.append(DatabaseUnavailableError("locked"))
+    house.drain()
+    house.assert_completed(job)
+
+
+class Forgetful:
+    """A database that fails some commits, before or after they happened."""
+
+    def __init__(self, database):
+        self._database = database
+        self.snapshot = database.snapshot
+        self.fails: list[str] = []
+
+    def transact(self, work):
+        fails = self.fails.pop(0) if self.fails else ""
+        if fails == "before":
+            raise DatabaseUnavailableError("down")
+
+        def without_actions(transaction):
+            result = work(transaction)
+            transaction._actions.clear()
+            return result
+
+        result = self._database.transact(without_actions if fails else work)
+        if fails == "after":
+            raise OutcomeUnknownError("lost")
+        return result
+
+
+@pytest.mark.parametrize("fails", [["before"], ["after"], ["before", "after"], ["before"] * 4])
+@pytest.mark.parametrize("ending", ["completed", "postponed", "failed"])
+def test_how_it_ended_is_recorded_although_the_database_is_away_for_a_while(make_house, fails, ending):
+    house = make_house(wrap_database=Forgetful)
+    job = house.upload()
+    errors = {"postponed": [StorageUnavailableError("a moment")], "failed": [UndecodableImageError("broken")]}
+    house.anonymise.failures = errors.get(ending, [])
+    house.anonymise.before = lambda data: setattr(house.adapters["database"], "fails", list(fails))
+    house.process(house.memory.take(threading.Event()))
+    assert len(house.anonymise.seen) == 1
+    if ending == "failed":
+        assert house.row(job.id).failure.code == "undecodable_image"
+        return
+    house.anonymise.before = lambda data: None
+    assert house.memory.depth() == (ending == "postponed")  # queued again, and not lost
+    house.drain()
+    house.assert_completed(job)
+    assert house.row(job.id).claims == (2 if ending == "postponed" else 1)
+    house.assert_nothing_is_left_over()
+
+
+def test_while_the_database_stays_away_the_job_is_left_to_others(make_house):
+    house = make_house(wrap_database=Forgetful)
+    job = house.upload()
+    house.anonymise.before = lambda data: setattr(house.adapters["database"], "fails", ["before"] * 50)
+    with pytest.raises(DatabaseUnavailableError):
+        house.process(house.memory.take(threading.Event()))
+    house.adapters["database"].fails.clear()
+    house.anonymise.before = lambda data: None
+    house.clock.turn(seconds=61)
+    house.process.heartbeat()
+    assert house.maintain.rescue().requeued == 1
     house.drain()
     house.assert_completed(job)
 

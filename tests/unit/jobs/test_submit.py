@@ -12,6 +12,7 @@ from streetveil.errors import (
     DatabaseUnavailableError,
     IdempotencyConflictError,
     MalformedRequestError,
+    OutcomeUnknownError,
     OverloadedError,
     QueueUnavailableError,
     StorageUnavailableError,
@@ -170,6 +171,34 @@ def test_a_job_is_accepted_although_the_queue_fails_after_the_commit(make_house)
     restarted.maintain.recover(alone=True)
     restarted.drain()
     restarted.assert_completed(job)
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_where_the_answer_to_the_commit_was_lost_the_row_decides(make_house, happened):
+    class Forgetful:
+        def __init__(self, database):
+            self._database = database
+            self.snapshot = database.snapshot
+
+        def transact(self, work):
+            if happened:
+                self._database.transact(lambda transaction: work(transaction) and transaction._actions.clear())
+            raise OutcomeUnknownError("lost")
+
+    house = make_house(wrap_database=Forgetful)
+    if happened:
+        job = house.upload(idempotency_key="k")
+        assert house.row(job.id) == job
+        assert house.memory.depth() == 1
+        house.assert_nothing_is_left_over()
+        return
+    with pytest.raises(OutcomeUnknownError):
+        house.upload()
+    # Its row may still come; where it does not, the original is removed as an orphan.
+    assert len(house.objects()) == 1
+    house.clock.turn(hours=2)
+    make_house().maintain.recover()
+    assert house.objects() == set()
 
 
 def test_jobs_of_a_batch_know_it(house):

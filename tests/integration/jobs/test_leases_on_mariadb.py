@@ -1,0 +1,3 @@
+"""What `tests/unit/jobs/test_leases.py` says holds on MariaDB too."""
+
+from tests.unit.jobs.test_leases import *  # noqa: F403

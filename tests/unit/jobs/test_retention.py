@@ -1,0 +1,137 @@
+"""Photos are kept as long as the operator said, and no longer."""
+
+from datetime import timedelta
+
+import pytest
+
+from streetveil.domain.job import JobStatus
+from streetveil.errors import (
+    IllegalTransitionError,
+    JobNotFoundError,
+    OriginalExpiredError,
+    StorageUnavailableError,
+    UndecodableImageError,
+)
+from streetveil.jobs.maintain import Maintain, Recovery
+from streetveil.jobs.retention import Retention
+
+WEEK = timedelta(days=7)
+
+
+def keeper(house, **retention):
+    return Maintain(**house.adapters, attempts=house.attempts, retention=Retention(**retention), clock=house.clock)
+
+
+@pytest.fixture
+def done(house):
+    job = house.upload(b"done")
+    house.drain()
+    return job
+
+
+def test_by_default_everything_is_kept_for_ever(house, done):
+    house.clock.turn(days=10_000)
+    assert house.maintain.recover() == Recovery()
+    assert house.inspect.image(done.id, "original")
+
+
+def test_the_original_goes_and_the_result_stays(house, done):
+    maintain = keeper(house, original=WEEK)
+    house.clock.turn(days=6)
+    assert maintain.run_if_due("a") == Recovery()
+    house.clock.turn(days=2)
+    assert maintain.run_if_due("a").expired == 1
+    assert done.original_key not in house.objects()
+    house.assert_completed(done, b"done")
+    assert house.row(done.id).original_deleted_at == house.clock.now
+    with pytest.raises(OriginalExpiredError, match="no longer kept"):
+        house.inspect.image(done.id, "original")
+    with pytest.raises(OriginalExpiredError):
+        house.inspect.presigned(done.id, "original")
+    assert b"".join(house.inspect.image(done.id, "processed").pieces) == b"redacted done"
+    house.clock.turn(days=2)
+    assert maintain.run_if_due("a") == Recovery()
+
+
+def test_the_whole_job_goes_in_the_end(house, done):
+    maintain = keeper(house, original=timedelta(days=1), result=WEEK)
+    house.clock.turn(days=2)
+    maintain.run_if_due("a")
+    house.clock.turn(days=6)
+    assert maintain.run_if_due("a").expired == 1
+    assert house.objects() == set()
+    assert house.row(done.id).status is JobStatus.ERASED
+    with pytest.raises(JobNotFoundError):
+        house.inspect.job(done.id)
+
+
+def test_jobs_that_wait_or_are_worked_on_keep_their_originals_whatever_their_age(house):
+    waiting, claimed = house.upload(b"1"), house.upload(b"2")
+    house.claim(claimed, "w")
+    house.clock.turn(days=30)
+    maintain = keeper(house, original=timedelta(), result=timedelta())
+    assert maintain.run_if_due("a").expired == 0
+    assert house.objects() == {waiting.original_key, claimed.original_key}
+
+
+def test_a_failed_job_without_its_original_cannot_be_retried(house):
+    job = house.upload()
+    house.anonymise.failures = [UndecodableImageError("broken")]
+    house.drain()
+    house.clock.turn(days=8)
+    keeper(house, original=WEEK).run_if_due("a")
+    with pytest.raises(IllegalTransitionError, match="retention"):
+        house.retry(job.id)
+    assert house.row(job.id).status is JobStatus.FAILED
+
+
+def test_an_original_that_storage_could_not_remove_is_an_orphan(make_house):
+    class Stubborn:
+        def __init__(self, store):
+            self._store = store
+
+        def __getattr__(self, name):
+            return getattr(self._store, name)
+
+        def delete(self, keys):
+            raise StorageUnavailableError("no")
+
+    stubborn = make_house(wrap_storage=Stubborn)
+    job = stubborn.upload()
+    stubborn.drain()
+    stubborn.clock.turn(days=8)
+    with pytest.raises(StorageUnavailableError):
+        keeper(stubborn, original=WEEK).run_if_due("a")
+    house = make_house()
+    assert job.original_key in house.objects()
+    house.clock.turn(minutes=1)
+    assert keeper(house, original=WEEK).run_if_due("b").orphans == 1
+    assert job.original_key not in house.objects()
+    house.assert_completed(job)
+
+
+def test_an_erasure_that_storage_interrupts_is_finished_later(make_house):
+    house = make_house()
+    jobs = [house.upload(b"%d" % number) for number in range(3)]
+    house.drain()
+    house.clock.turn(days=8)
+    delete = house.files.delete
+    house.files.delete = lambda keys: (_ for _ in ()).throw(StorageUnavailableError("no"))
+    with pytest.raises(StorageUnavailableError):
+        keeper(house, result=WEEK).run_if_due("a")
+    house.files.delete = delete
+    house.clock.turn(minutes=1)
+    assert keeper(house, result=WEEK).run_if_due("b").erased == len(jobs)
+    assert house.objects() == set()
+
+
+def test_many_are_removed_in_steps(house, monkeypatch):
+    monkeypatch.setattr("streetveil.jobs.retention._AT_A_TIME", 2)
+    for number in range(5):
+        house.upload(b"%d" % number)
+    house.drain()
+    house.clock.turn(days=1)
+    steps = []
+    maintain = keeper(house, original=timedelta(hours=1))
+    assert maintain._expire(lambda: steps.append(1)) == 5
+    assert len(steps) == 3
