@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     default_style: Style = Field(Style.GAUSSIAN, description="Style of jobs that name none.")
     default_metadata: MetadataPolicy = Field(MetadataPolicy.STRIP, description="What happens to EXIF by default.")
     redaction_comment: str | None = Field(None, max_length=1000, description="Comment that redacted files carry.")
+    panoramax_annotations: Literal["vehicles", "none"] = Field(
+        "vehicles", description="What a Panoramax instance is told as annotations: vehicles or none."
+    )
     face_detection_model_path: Path | None = Field(None, description="Your own ONNX model for faces.")
     vehicle_detection_model_path: Path | None = Field(None, description="Your own ONNX model for vehicles.")
     plate_detection_model_path: Path | None = Field(None, description="Your own ONNX model for licence plates.")

@@ -12,7 +12,7 @@ from streetveil.api.errors import install_error_handlers
 from streetveil.api.middleware import LingeringRefusal, RequestContext
 from streetveil.api.openapi import DESCRIPTION, TAGS, describe_with
 from streetveil.api.redactions import RedactionSlots
-from streetveil.api.routes import health, jobs, masks, redact, stats, uploads
+from streetveil.api.routes import health, jobs, masks, panoramax, redact, stats, uploads
 from streetveil.api.services import OpenServices
 from streetveil.api.state import ApiState
 
@@ -49,6 +49,6 @@ def create_app(open_services: OpenServices, *, version: str, root_path: str = ""
     install_error_handlers(app)
     app.add_middleware(LingeringRefusal)
     app.add_middleware(RequestContext)
-    for module in (uploads, jobs, masks, redact, stats, health):
+    for module in (uploads, jobs, masks, redact, panoramax, stats, health):
         app.include_router(module.router)
     return app

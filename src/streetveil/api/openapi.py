@@ -25,6 +25,7 @@ Errors are RFC 9457 problem documents with a stable `code`."""
 TAGS = [
     {"name": "photos", "description": "Send photos in."},
     {"name": "jobs", "description": "Follow them and get the results."},
+    {"name": "panoramax", "description": "The blurring service of a Panoramax instance."},
     {"name": "service", "description": "How the service does."},
 ]
 

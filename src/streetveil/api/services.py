@@ -28,6 +28,7 @@ class ApiServices:
             takes them.
         max_concurrent_redactions: photos that /redact works on at once.
         max_waiting_redactions: more requests than this waiting for their turn are refused with 429.
+        annotate_vehicles: whether Panoramax is told of vehicles as annotations.
         idle_timeout_s: a request whose body stops arriving for so long is given up.
     """
 
@@ -45,6 +46,7 @@ class ApiServices:
     default_options: Mapping[str, str | float | list[str] | None] = field(default_factory=dict)
     max_concurrent_redactions: int = 2
     max_waiting_redactions: int = 16
+    annotate_vehicles: bool = True
     idle_timeout_s: float = 60.0
 
 

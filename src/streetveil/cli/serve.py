@@ -131,6 +131,7 @@ def _running(settings: Settings) -> Iterator[ApiServices]:
                 spool_dir=spool,
                 default_options=bootstrap.default_options(settings),
                 max_concurrent_redactions=bootstrap.worker_threads(settings),
+                annotate_vehicles=settings.panoramax_annotations == "vehicles",
             )
 
 

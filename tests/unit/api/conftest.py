@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from email import policy
+from email.message import MIMEPart
+from email.parser import BytesParser
 from pathlib import Path
 from typing import Any, cast
 
@@ -90,6 +93,8 @@ class World:
     redacted: list[tuple[bytes, JobOptions]] = field(default_factory=list)
     dependencies: dict[str, DependencyState] = field(default_factory=lambda: {"database": DependencyState(ok=True)})
     blur: dict[str, Any] = field(default_factory=lambda: dict(BLUR))
+    seen: dict[str, Any] = field(default_factory=lambda: dict(SEEN))
+    result: bytes = b"redacted bytes"
     presigned: str | None = None
     full: bool = False
     error: Exception | None = None
@@ -242,7 +247,7 @@ class FakeAnonymise:
             self.world.hold.wait(10)
         self.world.fail_if_asked()
         header = ImageHeader(ImageFormat.JPEG, Size(64, 48), Orientation.UPRIGHT)
-        return Anonymised(RedactedFile(b"redacted bytes", lossless=False), header, self.world.blur, SEEN)
+        return Anonymised(RedactedFile(self.world.result, lossless=False), header, self.world.blur, self.world.seen)
 
 
 @dataclass
@@ -368,6 +373,18 @@ def client(service: Service) -> Iterator[httpx.Client]:
 
     with httpx.Client(base_url=service.address, verify=False, event_hooks={"response": [check]}) as client:
         yield client
+
+
+def parts_of(response: httpx.Response) -> dict[str, MIMEPart]:
+    """The parts of a multipart/form-data answer by their names, in their order."""
+    head = f"Content-Type: {response.headers['Content-Type']}\r\n\r\n".encode()
+    message = BytesParser(policy=policy.HTTP).parsebytes(head + response.content)
+    return {str(part.get_param("name", header="content-disposition")): part for part in message.iter_parts()}
+
+
+@pytest.fixture
+def parts() -> Callable[[httpx.Response], dict[str, MIMEPart]]:
+    return parts_of
 
 
 def check_documented(app: FastAPI, response: httpx.Response) -> None:

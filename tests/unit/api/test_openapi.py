@@ -48,6 +48,8 @@ def test_every_route_of_the_contract_is_documented(document):
         "POST /jobs/{job_id}/retry",
         "DELETE /jobs/{job_id}",
         "POST /redact",
+        "POST /blur/",
+        "GET /blur/",
         "GET /stats",
         "GET /queue-status",
         "GET /health",
@@ -75,7 +77,12 @@ def test_every_operation_is_described_and_every_error_is_a_problem_document(docu
 
 @pytest.mark.parametrize(
     ("path", "field", "more"),
-    [("/upload", "file", set()), ("/batch-upload", "files", set()), ("/redact", "file", {"mask"})],
+    [
+        ("/upload", "file", set()),
+        ("/batch-upload", "files", set()),
+        ("/redact", "file", {"mask"}),
+        ("/blur/", "picture", set()),
+    ],
 )
 def test_forms_are_described_with_all_their_options(document, path, field, more):
     schema = document["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
