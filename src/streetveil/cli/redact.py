@@ -30,10 +30,13 @@ from streetveil.cli.photo_options import (
 from streetveil.cli.progress import progress_bar
 from streetveil.cli.text import visible
 from streetveil.errors import UnwritableOutputError
+from streetveil.jobs.anonymise import Anonymised
 from streetveil.jobs.folder.files import FileTask, find_tasks
 from streetveil.jobs.folder.manifest import Manifest
 from streetveil.jobs.folder.run import FileOutcome, FileStatus, FolderRun
+from streetveil.jobs.regions import regions_in
 from streetveil.observability.logs import configure_logging
+from streetveil.redaction.masks import MaskKind, mask_png
 from streetveil.settings import load_settings
 
 _SHOWN_FAILURES = 20
@@ -55,6 +58,9 @@ def redact(
     force: Annotated[bool, typer.Option("--force", help="Redact again what is done already.")] = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Append one JSON line per photo: regions, vehicles, errors.")
+    ] = None,
+    mask: Annotated[
+        MaskKind | None, typer.Option(help="Write NAME.mask.png beside each result: where it was redacted.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be done.")] = False,
 ) -> None:
@@ -85,8 +91,8 @@ def redact(
         car_confidence=car_confidence,
     )
     console = Console(stderr=True)
-    tasks = find_tasks(sources, output)
-    variant = bootstrap.results_variant(settings)
+    tasks = find_tasks(sources, output, mask_suffix=None if mask is None else ".mask.png")
+    variant = bootstrap.results_variant(settings) + ("" if mask is None else f" {mask.value} mask")
     todo, done = (tasks, []) if force else Manifest(output, options, variant).split(tasks)
     if dry_run:
         _list_plan(todo, done)
@@ -104,6 +110,7 @@ def redact(
         variant=variant,
         threads=jobs or bootstrap.worker_threads(settings),
         force=force,
+        mask=None if mask is None else partial(_mask, mask),
     )
     outcomes, interrupted = _work(run, todo, report, console)
     _summarise(outcomes, len(done), len(todo), output, console)
@@ -124,6 +131,10 @@ def _work(
             outcomes.append(_summary_of(outcome))
             progress.advance(bar)
         return outcomes, interrupted()
+
+
+def _mask(kind: MaskKind, result: Anonymised) -> bytes:
+    return b"".join(mask_png(regions_in(result.blur_metadata), result.header.upright, kind))
 
 
 def _list_plan(todo: list[FileTask], done: list[FileTask]) -> None:

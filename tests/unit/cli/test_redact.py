@@ -44,6 +44,55 @@ def test_force_and_other_options_do_it_again(streetveil, photo):
     assert "1 redacted (0 faces, " in streetveil("redact", "in", "-o", "out", "--classes", "license_plate").stderr
 
 
+def masks_in(folder):
+    return {path.relative_to(folder).as_posix(): np.asarray(Image.open(path)) for path in folder.rglob("*.mask.png")}
+
+
+def test_a_mask_is_written_beside_each_result(streetveil, photo, tmp_path):
+    photo("in/a.png")
+    photo("in/sub/b.png")
+
+    assert streetveil("redact", "in", "-o", "out", "--mask", "binary").exit_code == 0
+
+    masks = masks_in(tmp_path / "out")
+    assert set(masks) == {"a.png.mask.png", "sub/b.png.mask.png"}
+    before, after = (np.asarray(Image.open(tmp_path / folder / "a.png")) for folder in ("in", "out"))
+    mask = masks["a.png.mask.png"]
+    assert (mask.shape, mask.dtype, mask[15, 15], mask[0, 0]) == ((30, 40), np.uint8, 255, 0)
+    assert (before == after)[mask == 0].all()
+
+
+def test_a_mask_that_is_missing_or_of_another_kind_is_made(streetveil, photo, tmp_path):
+    photo("in/a.png")
+    assert "1 redacted" in streetveil("redact", "in", "-o", "out").stderr
+    assert "1 redacted" in streetveil("redact", "in", "-o", "out", "--mask", "binary").stderr
+    assert "0 redacted" in streetveil("redact", "in", "-o", "out", "--mask", "binary").stderr
+    assert "1 redacted" in streetveil("redact", "in", "-o", "out", "--mask", "instance").stderr
+    assert np.unique(masks_in(tmp_path / "out")["a.png.mask.png"]).tolist() == [0, 1]
+
+    (tmp_path / "out/a.png.mask.png").unlink()
+    assert "1 redacted" in streetveil("redact", "in", "-o", "out", "--mask", "instance").stderr
+    assert masks_in(tmp_path / "out")
+
+
+def test_a_photo_that_fails_has_no_mask_either(streetveil, photo, tmp_path):
+    path = photo("in/a.png")
+    streetveil("redact", "in", "-o", "out", "--mask", "binary")
+    path.write_bytes(b"hello")
+
+    assert streetveil("redact", "in", "-o", "out", "--mask", "binary").exit_code == 1
+    assert [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")] == []
+
+
+def test_a_mask_never_takes_the_place_of_a_result(streetveil, photo):
+    photo("in/a.png")
+    photo("in/a.png.mask.png")
+
+    result = streetveil("redact", "in", "-o", "out", "--mask", "binary")
+    assert isinstance(result.exception, OutputConflictError)
+    assert "in/a.png.mask.png would both be written to" in result.exception.detail
+
+
 def test_failures_are_listed_and_end_with_1(streetveil, photo):
     photo("in/good.png")
     photo("in/text[bold].jpg", b"hello")

@@ -19,11 +19,21 @@ _PART_SUFFIX = ".streetveil-part"
 
 @dataclass(frozen=True, slots=True)
 class FileTask:
-    """One photo to redact: where it is, where its result goes, and its name within the output folder."""
+    """One photo to redact: where it is, where its result goes, and its name within the output folder.
+
+    Attributes:
+        mask: where a picture of what was redacted goes; None where none is wanted.
+    """
 
     source: Path
     target: Path
     name: str
+    mask: Path | None = None
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """Everything that is there once the task is done."""
+        return (self.target,) if self.mask is None else (self.target, self.mask)
 
 
 def find_photos(sources: Iterable[Path], *, outside: Path | None = None) -> Iterator[tuple[Path, Path]]:
@@ -45,14 +55,18 @@ def find_photos(sources: Iterable[Path], *, outside: Path | None = None) -> Iter
             raise UnreadableFileError(f"{source} does not exist.")
 
 
-def find_tasks(sources: Iterable[Path], output: Path, *, added_suffix: str = "") -> list[FileTask]:
+def find_tasks(
+    sources: Iterable[Path], output: Path, *, added_suffix: str = "", mask_suffix: str | None = None
+) -> list[FileTask]:
     """Every photo among `sources`; a folder's tree is mirrored below `output`, a file goes directly into it.
 
-    `added_suffix` goes behind the name that a photo has already: `a.jpg` becomes `a.jpg.png`.
+    `added_suffix` goes behind the name that a photo has already: `a.jpg` becomes `a.jpg.png`. `mask_suffix` goes
+    behind the name of the result and makes that of its mask.
 
     Raises:
         UnreadableFileError: a source does not exist or cannot be searched.
-        OutputConflictError: two sources would have the same output, or an output would replace a source.
+        OutputConflictError: two sources would have the same output, an output would replace a source, or a mask
+            another output.
     """
     tasks: dict[Path, FileTask] = {}
     for path, found_as in find_photos(sources, outside=output):
@@ -63,7 +77,14 @@ def find_tasks(sources: Iterable[Path], output: Path, *, added_suffix: str = "")
             raise OutputConflictError(
                 f"{earlier.source} and {path} would both be written to {target}; run them with separate output folders."
             )
-        tasks[target] = FileTask(path, target, name.as_posix())
+        mask = None if mask_suffix is None else target.with_name(target.name + mask_suffix)
+        tasks[target] = FileTask(path, target, name.as_posix(), mask)
+    for task in tasks.values():
+        if task.mask in tasks:
+            raise OutputConflictError(
+                f"The mask of {task.source} and the result of {tasks[task.mask].source} would both be written to "
+                f"{task.mask}; run them with separate output folders."
+            )
     _refuse_replacing_sources(tasks.values())
     return list(tasks.values())
 
@@ -71,9 +92,12 @@ def find_tasks(sources: Iterable[Path], output: Path, *, added_suffix: str = "")
 def _refuse_replacing_sources(tasks: Iterable[FileTask]) -> None:
     sources = {identity: task.source for task in tasks if (identity := _identity(task.source)) is not None}
     for task in tasks:
-        replaced = sources.get(identity) if (identity := _identity(task.target)) is not None else None
-        if replaced is not None:
-            raise OutputConflictError(f"The result of {task.source} would replace {replaced}; choose another folder.")
+        for output in task.outputs:
+            replaced = sources.get(identity) if (identity := _identity(output)) is not None else None
+            if replaced is not None:
+                raise OutputConflictError(
+                    f"The result of {task.source} would replace {replaced}; choose another folder."
+                )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -67,9 +67,11 @@ class Manifest:
         return todo, done
 
     def is_done(self, task: FileTask) -> bool:
-        """True where the output exists and was made from the source as it is now."""
+        """True where all outputs exist and were made from the source as it is now."""
         try:
-            return task.target.is_file() and self._made.get(task.name) == self.state_of(task.source)
+            return all(path.is_file() for path in task.outputs) and self._made.get(task.name) == self.state_of(
+                task.source
+            )
         except UnreadableFileError:
             return False
 

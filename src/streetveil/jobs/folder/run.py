@@ -77,6 +77,7 @@ class FolderRun:
         variant: what decides the results besides sources and options; see `Manifest`.
         threads: how many files are worked on at once.
         force: do again what is done already.
+        mask: makes the picture of what was redacted for tasks that want one.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class FolderRun:
         variant: str,
         threads: int,
         force: bool = False,
+        mask: Callable[[Anonymised], bytes] | None = None,
     ) -> None:
         self._anonymise = anonymise
         self._options = options
@@ -95,6 +97,7 @@ class FolderRun:
         self._variant = variant
         self._threads = threads
         self._force = force
+        self._mask = mask
         self._stopped = threading.Event()
 
     def stop(self) -> None:
@@ -156,7 +159,7 @@ class FolderRun:
                 log.exception("file_failed", code=StreetveilError.code)
             # An output of an earlier run belongs to a source or to options that are no longer asked for.
             if manifest.made(task):
-                _remove(task.target)
+                _remove(task)
             return FileOutcome(task, FileStatus.FAILED, failure=_failure(error))
         return FileOutcome(
             task,
@@ -167,19 +170,23 @@ class FolderRun:
         )
 
     def _keep(self, result: Anonymised, task: FileTask, state: object, manifest: Manifest) -> None:
+        mask = self._mask(result) if task.mask is not None and self._mask is not None else None
         write_result(task.target, result.file.data)
         try:
+            if task.mask is not None and mask is not None:
+                write_result(task.mask, mask)
             manifest.record(task, state)
         except StreetveilError:
-            _remove(task.target)  # a photo that failed has no output
+            _remove(task)  # a photo that failed has no output
             raise
 
 
-def _remove(target: Path) -> None:
-    try:
-        target.unlink(missing_ok=True)
-    except OSError:
-        log.exception("stale_output_left", path=str(target))
+def _remove(task: FileTask) -> None:
+    for path in task.outputs:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            log.exception("stale_output_left", path=str(path))
 
 
 def _failure(error: Exception) -> JobFailure:
