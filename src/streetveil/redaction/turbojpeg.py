@@ -29,6 +29,7 @@ The address stays valid until the transform returns: libjpeg-turbo keeps all coe
 What is written there is what gets coded, since coding begins after the last call.
 """
 
+_OPTION_PERFECT = 1
 _OPTION_NO_OUTPUT, _OPTION_PROGRESSIVE, _OPTION_NO_MARKERS, _OPTION_OPTIMISE = 16, 32, 64, 256
 _FLAG_STOP_ON_WARNING, _FLAG_LIMIT_SCANS = 8192, 32768
 _PARAMETER_RESTART_BLOCKS = 18
@@ -42,6 +43,18 @@ class Colours(IntEnum):
     GREY = 2
     CMYK = 3
     YCCK = 4
+
+
+class Turn(IntEnum):
+    """How a picture is turned (TJXOP); rotations are clockwise."""
+
+    MIRROR = 1
+    FLIP = 2
+    TRANSPOSE = 3
+    TRANSVERSE = 4
+    ROTATE_90 = 5
+    ROTATE_180 = 6
+    ROTATE_270 = 7
 
 
 class LibraryMissingError(Exception):
@@ -128,7 +141,19 @@ class TurboJpeg:
         options = _OPTION_NO_MARKERS | (_OPTION_PROGRESSIVE if progressive else _OPTION_OPTIMISE)
         return self._run(data, sink, options, restart_interval=restart_interval)
 
-    def _run(self, data: bytes, sink: RowSink | None, options: int, *, restart_interval: int) -> bytes:
+    def turn(self, data: bytes, turn: Turn, *, progressive: bool) -> bytes:
+        """The same picture turned, without any metadata: every coefficient stays, in its new place.
+
+        Raises:
+            TurboJpegError: the data cannot be read, or the picture has incomplete MCUs at an edge that would become
+                its left or upper one.
+        """
+        options = _OPTION_NO_MARKERS | _OPTION_PERFECT | (_OPTION_PROGRESSIVE if progressive else _OPTION_OPTIMISE)
+        return self._run(data, None, options, restart_interval=0, operation=turn)
+
+    def _run(
+        self, data: bytes, sink: RowSink | None, options: int, *, restart_interval: int, operation: int = 0
+    ) -> bytes:
         # libjpeg fills up what does not decode, and only warns. And once it has warned, TurboJPEG calls fatal errors
         # warnings too: so going on in spite of a warning is no option.
         flags = _FLAG_LIMIT_SCANS | _FLAG_STOP_ON_WARNING
@@ -155,7 +180,7 @@ class TurboJpeg:
             function = _Filter(row)
             wanted = sink is not None or restart_interval
             pointer = ctypes.cast(function, ctypes.c_void_p) if wanted else None
-            transform = _Transform(_Region(), 0, options, None, pointer)
+            transform = _Transform(_Region(), operation, options, None, pointer)
             try:
                 code = self._library.tjTransform(
                     handle, data, len(data), 1, ctypes.byref(buffer), ctypes.byref(size), ctypes.byref(transform), flags

@@ -16,7 +16,17 @@ from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.picture import Picture
 from streetveil.imaging.reader import Reader
 from streetveil.redaction import jpeg_segments
+from streetveil.redaction.turbojpeg import LIBRARY, LibraryMissingError, TurboJpeg, TurboJpegError, Turn
 
+_LOSSLESS_TURNS = {
+    Orientation.MIRRORED: Turn.MIRROR,
+    Orientation.ROTATED_180: Turn.ROTATE_180,
+    Orientation.FLIPPED: Turn.FLIP,
+    Orientation.TRANSPOSED: Turn.TRANSPOSE,
+    Orientation.ROTATED_90: Turn.ROTATE_90,
+    Orientation.TRANSVERSED: Turn.TRANSVERSE,
+    Orientation.ROTATED_270: Turn.ROTATE_270,
+}
 _TURNS = {
     Orientation.MIRRORED: Image.Transpose.FLIP_LEFT_RIGHT,
     Orientation.ROTATED_180: Image.Transpose.ROTATE_180,
@@ -37,11 +47,12 @@ _SIZES = ((0x0100, 0x0101), (0xA002, 0xA003))  # ImageWidth and ImageLength; Pix
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>\s*))[2-8](?=[\"'<\s])")
 
 
-def turned_upright(data: bytes, *, max_pixels: int) -> bytes:
+def turned_upright(data: bytes, *, max_pixels: int, library: str = LIBRARY) -> bytes:
     """The JPEG with its pixels as viewers show them, and metadata that say so.
 
-    Of the metadata only the orientation changes, and where width and height change places the sizes in EXIF; both byte
-    for byte in their places. A JPEG that is upright already comes back as it is.
+    Coefficients are moved and stay as they are, where libturbojpeg is there and the edges lie between blocks; otherwise
+    the pixels are coded again. Of the metadata only the orientation changes, and where width and height change places
+    the sizes in EXIF; both byte for byte in their places. A JPEG that is upright already comes back as it is.
 
     Raises:
         RedactionFailedError: it cannot be turned.
@@ -52,9 +63,8 @@ def turned_upright(data: bytes, *, max_pixels: int) -> bytes:
         if orientation is Orientation.UPRIGHT:
             return data
         relabelled = _relabelled(data, swap=orientation.swaps_axes)
-        result = jpeg_segments.rewrap(
-            relabelled, _turned(picture, orientation), Orientation.UPRIGHT, MetadataPolicy.KEEP
-        )
+        pixels = _turned_in_blocks(picture, library) or _turned(picture, orientation)
+        result = jpeg_segments.rewrap(relabelled, pixels, Orientation.UPRIGHT, MetadataPolicy.KEEP)
         turned = Picture.open(result, max_pixels=max_pixels)
         turned.check()
     except (StreetveilError, *decoders.DECODER_ERRORS) as error:
@@ -62,6 +72,16 @@ def turned_upright(data: bytes, *, max_pixels: int) -> bytes:
     if turned.header.orientation is not Orientation.UPRIGHT or turned.header.stored != picture.header.upright:
         raise RedactionFailedError(f"The turned picture reads as {turned.header}.")
     return result
+
+
+def _turned_in_blocks(picture: Picture, library: str) -> bytes | None:
+    """The turned picture with all of its coefficients; None where that cannot be done."""
+    bare = decoders.pixels_only(picture.data, ImageFormat.JPEG)
+    progressive = jpeg.take_apart(bare).frame.progressive
+    try:
+        return TurboJpeg(library).turn(bare, _LOSSLESS_TURNS[picture.header.orientation], progressive=progressive)
+    except (LibraryMissingError, TurboJpegError):
+        return None
 
 
 def _turned(picture: Picture, orientation: Orientation) -> bytes:

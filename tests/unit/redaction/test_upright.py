@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from streetveil.errors import RedactionFailedError
+from streetveil.redaction.turbojpeg import LIBRARY, TurboJpeg, blocks_at
 from streetveil.redaction.upright import turned_upright
 
 MAX_PIXELS = 10**6
@@ -44,11 +45,19 @@ def difference(one: Image.Image, other: Image.Image) -> int:
     return int(np.abs(np.asarray(one).astype(int) - np.asarray(other)).max())
 
 
+def coefficients(data: bytes) -> np.ndarray:
+    """All of them without their signs and places, which change with a turn."""
+    rows: list[np.ndarray] = []
+    TurboJpeg().read(data, lambda _, __, address, blocks: rows.append(np.abs(blocks_at(address, blocks)).ravel()))
+    return np.sort(np.concatenate(rows))
+
+
+@pytest.mark.parametrize("library", [LIBRARY, "no-such-library.so"])
 @pytest.mark.parametrize("orientation", range(2, 9))
 @pytest.mark.parametrize("options", [{"subsampling": 0}, {"subsampling": 2, "progressive": True}, {"subsampling": 1}])
-def test_pixels_are_turned_as_viewers_show_them(orientation, options):
+def test_pixels_are_turned_as_viewers_show_them(orientation, options, library):
     original = photo(orientation, **options)
-    turned = opened(turned_upright(original, max_pixels=MAX_PIXELS))
+    turned = opened(turned_upright(original, max_pixels=MAX_PIXELS, library=library))
 
     assert turned.size == ((64, 96) if orientation > 4 else (96, 64))
     assert difference(turned, ImageOps.exif_transpose(opened(original))) <= 6
@@ -62,6 +71,14 @@ def test_other_colours_and_odd_sizes_are_turned_too(mode, size):
 
     assert (turned.mode, turned.size) == (mode, size[::-1])
     assert difference(turned, ImageOps.exif_transpose(opened(original))) <= 12
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_where_edges_lie_between_blocks_no_coefficient_changes(orientation, subsampling):
+    original = photo(orientation, subsampling=subsampling)
+    turned = turned_upright(original, max_pixels=MAX_PIXELS)
+    assert (coefficients(turned) == coefficients(original)).all()
 
 
 def test_metadata_stay_but_for_what_the_turn_changes():
