@@ -21,7 +21,7 @@ from streetveil.redaction.planes import Plane, Samples
 from streetveil.redaction.regions import Area
 from streetveil.redaction.turbojpeg import BLOCK, blocks_at
 
-_BAND = 16
+_BAND = 32
 """Rows of blocks worked on at once, so that an area as large as the picture needs no float copy of it."""
 
 _Mask = npt.NDArray[np.bool_]
@@ -123,14 +123,24 @@ class CoefficientEdit:
         covered = mask[first - area.top : last - area.top]
         sums[place] = self._colours.component(pixels[first - area.top : last - area.top], index) * covered
         weights[place] = covered
-        grid = len(down), plane.down, len(across), plane.across
-        values, total = sums.reshape(grid).sum(axis=(1, 3)), weights.reshape(grid).sum(axis=(1, 3))
+        values, total = (_summed(canvas, plane.down, plane.across) for canvas in (sums, weights))
         known = total > 0
         values = np.divide(values, total, out=values, where=known)
         for axis, factor in ((0, plane.down), (1, plane.across)):
             if factor > 1:
                 values, known = _grown(values, known, axis)
         return values, known
+
+
+def _summed(pixels: Samples, down: int, across: int) -> Samples:
+    """Sums of `down` x `across` pixels each."""
+    rows = pixels[::down]
+    for offset in range(1, down):
+        rows = rows + pixels[offset::down]
+    columns = rows[:, ::across]
+    for offset in range(1, across):
+        columns = columns + rows[:, offset::across]
+    return columns
 
 
 def _grown(values: Samples, known: _Mask, axis: int) -> tuple[Samples, _Mask]:

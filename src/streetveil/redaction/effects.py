@@ -7,6 +7,8 @@ paint from those alone: nothing finer is in the file, so nothing finer can be co
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,9 +81,9 @@ def _replace(block: Pixels, area: Area, *, maximum: int, alpha: bool) -> None:
     wide = np.einsum("xc,rck->rxk", across, grid)
     for top in range(0, height, _BAND):
         band = slice(top, top + _BAND)
-        painted = np.tensordot(down[band], wide, axes=1)
+        painted = np.einsum("yr,rxk->yxk", down[band], wide)
         exact = np.clip(painted + 0.5, 0, maximum).astype(block.dtype)
-        block[band][mask[band]] = exact[mask[band]]
+        np.copyto(block[band], exact, where=mask[band][..., None])
 
 
 def _edges(extent: int, most: int) -> npt.NDArray[np.intp]:
@@ -106,14 +108,15 @@ def _cell_means(
     channels = block.shape[2]
     sums = np.zeros((len(rows) - 1, len(columns) - 1, channels))
     weights = np.zeros_like(sums)
-    for i, j in np.ndindex(sums.shape[:2]):
-        window = slice(rows[i], rows[i + 1]), slice(columns[j], columns[j + 1])
-        chosen = block[window][mask[window]].astype(np.float64)
-        weight = np.ones_like(chosen)
+    for i, (top, bottom) in enumerate(pairwise(rows)):
+        inside = mask[top:bottom, :, None]
+        weight: npt.NDArray[Any] = np.repeat(inside, channels, axis=2)
         if alpha:
-            weight[:, :-1] = chosen[:, -1:]
-        sums[i, j] = (chosen * weight).sum(axis=0)
-        weights[i, j] = weight.sum(axis=0)
+            weight = weight.astype(np.float64)
+            weight[..., :-1] = block[top:bottom, :, -1:] * inside
+        chosen = block[top:bottom] * weight
+        sums[i] = np.add.reduceat(chosen.sum(axis=0, dtype=np.float64), columns[:-1])
+        weights[i] = np.add.reduceat(weight.sum(axis=0, dtype=np.float64), columns[:-1])
     total = weights.sum(axis=(0, 1))
     overall = np.divide(sums.sum(axis=(0, 1)), total, out=np.full(channels, maximum / 2), where=total > 0)
     means = np.where(weights > 0, sums / np.maximum(weights, 1), overall)

@@ -12,6 +12,7 @@ from streetveil.redaction.turbojpeg import BLOCK, Coefficients
 
 Samples = npt.NDArray[np.float32]
 _MIDDLE = 128.0
+_PIECE = 64
 
 
 class Plane:
@@ -47,7 +48,7 @@ class Plane:
     def decode(self, rows: range, columns: range) -> Samples:
         """Samples of some blocks, not rounded, not clipped: (8 x rows, 8 x columns)."""
         blocks = np.stack([self.rows[row][columns.start : columns.stop] for row in rows]).astype(np.float32)
-        samples = blocks.reshape(-1, BLOCK * BLOCK) @ self._inverse + np.float32(_MIDDLE)
+        samples = _product(blocks.reshape(-1, BLOCK * BLOCK), self._inverse) + np.float32(_MIDDLE)
         grid = samples.reshape(len(rows), len(columns), BLOCK, BLOCK)
         return grid.transpose(0, 2, 1, 3).reshape(len(rows) * BLOCK, len(columns) * BLOCK)
 
@@ -61,9 +62,9 @@ class Plane:
             columns: of blocks, as for `decode`.
         """
         shape = len(rows), BLOCK, len(columns), BLOCK
-        touched = np.asarray(changed.reshape(shape).any(axis=(1, 3)))
+        touched = np.logical_or.reduce(np.logical_or.reduce(changed.reshape(shape), axis=3), axis=1)
         blocks = samples.reshape(shape).transpose(0, 2, 1, 3)[touched].reshape(-1, BLOCK * BLOCK)
-        exact = np.rint((blocks - np.float32(_MIDDLE)) @ self._forward)
+        exact = np.rint(_product(blocks - np.float32(_MIDDLE), self._forward))
         # More cannot be coded in 8-bit JPEG (T.81, F.1.2): 11 bits of a difference of DC, 10 bits of AC.
         quantised = np.clip(exact, -1023, 1023).astype(np.int16)
         begin = 0
@@ -71,6 +72,15 @@ class Plane:
             end = begin + int(touched[index].sum())
             self.rows[row][columns.start : columns.stop][touched[index]] = quantised[begin:end]
             begin = end
+
+
+def _product(blocks: Samples, matrix: Samples) -> Samples:
+    """`blocks @ matrix`, in pieces too small for BLAS to use several threads: jobs keep the cores busy already."""
+    result = np.empty_like(blocks)
+    for start in range(0, len(blocks), _PIECE):
+        piece = slice(start, start + _PIECE)
+        np.matmul(blocks[piece], matrix, out=result[piece])
+    return result
 
 
 def _basis() -> Samples:
