@@ -10,7 +10,20 @@ from rich.console import Console
 from rich.markup import escape
 
 from streetveil import __version__
-from streetveil.cli import config, database, detect, evaluate, jobs, maintain, models, redact, serve, worker
+from streetveil.cli import (
+    bench,
+    config,
+    database,
+    detect,
+    evaluate,
+    jobs,
+    maintain,
+    models,
+    redact,
+    serve,
+    verify,
+    worker,
+)
 from streetveil.cli.text import visible
 from streetveil.errors import StreetveilError
 
@@ -35,6 +48,8 @@ def build_app() -> typer.Typer:
     app.command("worker")(worker.worker)
     app.command("maintain")(maintain.maintain)
     app.command("evaluate")(evaluate.evaluate)
+    app.command("verify")(verify.verify)
+    app.add_typer(bench.build_app(), name="bench")
     app.add_typer(models.build_app(), name="models")
     app.add_typer(jobs.build_app(), name="jobs")
     app.add_typer(database.build_app(), name="db")

@@ -11,12 +11,26 @@ import numpy as np
 import numpy.typing as npt
 
 from streetveil.domain.geometry import Box, Size
-from streetveil.errors import UndecodableImageError, UnsupportedPixelFormatError
+from streetveil.errors import (
+    ConfigurationError,
+    UndecodableImageError,
+    UnsupportedMediaError,
+    UnsupportedPixelFormatError,
+)
 from streetveil.imaging import decoders, jpeg
 from streetveil.imaging.formats import ImageFormat
+from streetveil.imaging.picture import Picture
 from streetveil.redaction.jpeg_lossless import NotLosslessError, layout_planes, quantisation, without_padding
 from streetveil.redaction.planes import Plane
-from streetveil.redaction.turbojpeg import BLOCK, Coefficients, TurboJpeg, TurboJpegError, blocks_at
+from streetveil.redaction.turbojpeg import (
+    BLOCK,
+    LIBRARY,
+    Coefficients,
+    LibraryMissingError,
+    TurboJpeg,
+    TurboJpegError,
+    blocks_at,
+)
 
 _Mask = npt.NDArray[np.bool_]
 
@@ -65,17 +79,25 @@ class _Opened:
         self.planes = layout_planes(self.layout.frame, self.tables)
 
 
-def compare(library: TurboJpeg, original: bytes, redacted: bytes) -> Comparison:
+def compare(original: Picture, redacted: Picture, library: str = LIBRARY) -> Comparison:
     """Reads the coefficients of both files and compares them block by block; pixels are not decoded.
 
-    Takes the memory of one file's coefficients: two bytes a sample.
+    Takes the memory of both files' coefficients: two bytes a sample.
 
     Raises:
+        ConfigurationError: libturbojpeg is not installed.
+        UnsupportedMediaError: one of the two is no JPEG.
         UndecodableImageError: one of the two is broken.
         UnsupportedPixelFormatError: one is of a kind whose coefficients cannot be read.
     """
+    if {original.header.format, redacted.header.format} != {ImageFormat.JPEG}:
+        raise UnsupportedMediaError("Only JPEG files can be compared block by block.")
     try:
-        old, new = _Opened(original), _Opened(redacted)
+        turbojpeg = TurboJpeg(library)
+    except LibraryMissingError as error:
+        raise ConfigurationError(f"{error}; install it (Debian and Ubuntu: libturbojpeg0).") from error
+    try:
+        old, new = _Opened(original.data), _Opened(redacted.data)
     except NotLosslessError as error:
         raise UnsupportedPixelFormatError(str(error)) from error
     if differences := _differences(old, new):
@@ -92,7 +114,7 @@ def compare(library: TurboJpeg, original: bytes, redacted: bytes) -> Comparison:
 
     for file, visit in ((old, keep), (new, match)):
         try:
-            without_padding(file.bare, partial(library.read, sink=partial(_look, visit)))
+            without_padding(file.bare, partial(turbojpeg.read, sink=partial(_look, visit)))
         except TurboJpegError as error:
             raise UndecodableImageError(f"The coefficients cannot be read: {error}.") from error
     counts = tuple(ComponentBlocks(mask.size, int(mask.sum())) for mask in same)
