@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -168,3 +169,13 @@ def test_a_revision_that_is_not_known_is_refused(database, revision):
     with pytest.raises(ConfigurationError, match="there are: base, 0001"):
         database.downgrade(revision)
     database.check()
+
+
+def test_what_a_container_runs_at_its_first_start_makes_a_database_that_can_be_upgraded(mariadb):
+    script = (Path(__file__).parents[3] / "mysql-init/01-init.sql").read_text()
+    for _ in range(2):
+        mariadb.execute(script)
+    database = SqlDatabase(open_engine(f"mysql+pymysql://root@127.0.0.1:{mariadb.port}/streetveil"))
+    database.upgrade()
+    database.check()
+    database.close()
