@@ -55,20 +55,24 @@ class ModelConfidence(Schema):
 
 
 class WorkerState(Schema):
-    """A worker that was seen within the last hour."""
+    """A worker that was seen within the last hour; what it said of itself is null once it has ended."""
 
     worker_id: str
+    host: str | None
+    version: str | None
+    started_at: datetime | None
+    threads: int | None
     processing: int
-    completed: int
+    completed: int = Field(description="jobs completed within the last hour")
     last_seen: datetime
 
 
 class ServiceStats(Schema):
-    """How the service does; figures but for the counts are over the last hour."""
+    """How the service does now and within the last hour."""
 
     timestamp: datetime
-    total_jobs: int
-    jobs: Counts
+    total_jobs: int = Field(description="the sum of `jobs`")
+    jobs: Counts = Field(description="submitted and processing now; completed and failed within the last hour")
     success_rate: float | None = Field(description="completed / (completed + failed)")
     throughput: ThroughputRates
     latency: LatencySeconds | None = Field(description="from submission to result")
@@ -96,7 +100,14 @@ class ServiceStats(Schema):
             queue_depth=stats.queue_depth,
             workers=[
                 WorkerState(
-                    worker_id=item.id, processing=item.processing, completed=item.completed, last_seen=item.last_seen
+                    worker_id=item.id,
+                    host=item.host,
+                    version=item.version,
+                    started_at=item.started_at,
+                    threads=item.threads,
+                    processing=item.processing,
+                    completed=item.completed,
+                    last_seen=item.last_seen,
                 )
                 for item in recent.workers
             ],
