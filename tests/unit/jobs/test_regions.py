@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from streetveil.domain.detections import Label
+from streetveil.detection.base import Found, ModelIdentity, Scene
+from streetveil.domain.detections import Detection, Detections, Label
 from streetveil.domain.geometry import Box
-from streetveil.domain.options import Style
+from streetveil.domain.options import JobOptions, Style
+from streetveil.jobs.anonymise import Anonymiser
 from streetveil.jobs.regions import region_as_dict, regions_in, snapped
 from streetveil.redaction.base import Region, Shape
+from streetveil.redaction.masks import MaskKind, mask_png
+from streetveil.redaction.pixels import PixelRedactor
 
 coordinates = st.floats(0, 60_000, allow_subnormal=False)
 
@@ -37,3 +45,26 @@ def test_a_snapped_box_leaves_nothing_out_and_is_hardly_larger(x, y, width, heig
 
 def test_the_noise_of_floating_point_does_not_move_a_box():
     assert snapped(Box(0.1 + 0.2, 36.0000000001, 84.00000000000001, 85.3)) == Box(0.3, 36.0, 84.0, 85.3)
+
+
+class OneFace:
+    """Finds a face whose edges lie a little beyond those of pixels."""
+
+    def detect(self, pictures, queries):
+        found = Detections.of([Detection(Label.FACE, Box(20.03, 15.97, 40.04, 30.04), 0.9)])
+        return [Scene(Found(found, ModelIdentity("m", "1", "ab"), margin=0.0), None, None) for _ in queries]
+
+
+@pytest.mark.parametrize("shape", Shape)
+def test_a_mask_from_the_report_of_a_photo_is_exact(monkeypatch, shape):
+    monkeypatch.setattr("streetveil.jobs.anonymise._SHAPES", {Label.FACE: shape})
+    noise = np.random.default_rng(5).integers(0, 100, (48, 64, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    result = Anonymiser(OneFace(), PixelRedactor(), max_pixels=10**6)(file.getvalue(), JobOptions(style=Style.SOLID))
+
+    with Image.open(io.BytesIO(result.file.data)) as redacted:
+        changed = (np.asarray(redacted) != noise).any(axis=2)
+    pieces = mask_png(regions_in(result.blur_metadata), result.header.upright, MaskKind.BINARY)
+    with Image.open(io.BytesIO(b"".join(pieces))) as mask:
+        assert ((np.asarray(mask) == 255) == changed).all()
