@@ -138,6 +138,7 @@ class MariaDb(Server):
             f"--datadir={data}",
             f"--socket={self.folder / 's'}",
             f"--pid-file={self.folder / 'pid'}",
+            f"--tmpdir={data}",  # one that starts removes the temporary tables of all others from a shared one
             "--bind-address=127.0.0.1",
             f"--port={self.port}",
             "--skip-log-bin",
