@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import numpy as np
-from obstore.store import S3Store
 from PIL import Image
 from tests.support.chaos.client import Sent
 from tests.support.chaos.cluster import Cluster
@@ -33,21 +32,14 @@ class Audit:
         self._sent = sent
         self._log = log
         self._client = httpx.Client(base_url=cluster.urls[0], timeout=60)
-        endpoint = cluster.s3.endpoint
-        self._store = S3Store(
-            cluster.s3.BUCKET,
-            config={
-                "endpoint": endpoint,
-                "region": "us-east-1",
-                "access_key_id": cluster.s3.ACCESS_KEY,
-                "secret_access_key": cluster.s3.SECRET_KEY,
-                "virtual_hosted_style_request": False,
-            },
-            client_options={"allow_http": True},
-        )
+        self._store = cluster.bucket()
 
     def __call__(self, settle_s: float) -> None:
         """`settle_s`: how long the service may take to end all jobs."""
+        with self._client:
+            self._look(settle_s)
+
+    def _look(self, settle_s: float) -> None:
         self._log("waiting for the last jobs")
         self._settle(settle_s)
         self._retry_given_up(settle_s)

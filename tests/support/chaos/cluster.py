@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from obstore.store import S3Store
 from tests.support.chaos.programs import Program
 from tests.support.fault_proxy import FaultProxy
 from tests.support.servers import MariaDb, Redis, SeaweedS3, free_port, wait_until
@@ -84,6 +85,19 @@ class Cluster:
     def programs(self) -> list[Program]:
         return [*self.apis, *self.workers]
 
+    def bucket(self) -> S3Store:
+        """The bucket itself, past the proxy that makes faults."""
+        return S3Store(
+            self.s3.BUCKET,
+            config={
+                "endpoint": self.s3.endpoint,
+                "region": "us-east-1",
+                "access_key_id": self.s3.ACCESS_KEY,
+                "secret_access_key": self.s3.SECRET_KEY,
+            },
+            client_options={"allow_http": True},
+        )
+
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs a command of the product to its end."""
         return subprocess.run(
@@ -92,7 +106,7 @@ class Cluster:
             env=self.environment | variables,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=100,
             check=False,
         )
 
@@ -142,7 +156,7 @@ class Cluster:
             wait_until_ready(program, url)
 
 
-def readiness(url: str) -> tuple[int, dict[str, object]]:
+def readiness(url: str) -> tuple[int, dict[str, Any]]:
     """Status and body of `/health/ready`; 0 where nobody answers."""
     try:
         with urllib.request.urlopen(f"{url}/health/ready", timeout=30) as answer:

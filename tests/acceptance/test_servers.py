@@ -1,0 +1,315 @@
+"""API and workers as processes of their own, over a real MariaDB, Redis and S3 store, as operators meet them."""
+
+import json
+import shutil
+import signal
+from contextlib import contextmanager
+
+import httpx
+import pytest
+import redis
+from tests.acceptance.conftest import wait_for
+from tests.support.chaos.cluster import Cluster, Shape, readiness, wait_until_ready
+from tests.support.fault_proxy import Fault
+from tests.support.http_stub import Answer, HttpStub
+from tests.support.servers import free_port
+
+SECRET = "a-pa55-nobody-should-see"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, environment):
+    """One API and one worker that tests share; each leaves it as it was but for its own jobs."""
+    with Cluster(tmp_path_factory.mktemp("servers"), Shape(apis=1, workers=1), environment) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster):
+    with httpx.Client(base_url=cluster.urls[0], timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def bucket(cluster):
+    return cluster.bucket()
+
+
+@pytest.fixture
+def no_worker(cluster):
+    """The shared worker is stopped for the length of a test."""
+    cluster.workers[0].terminate()
+    yield
+    cluster.workers[0].start()
+
+
+@contextmanager
+def worker_of_its_own(cluster, name, **variables):
+    """A worker process and the address of its health."""
+    worker, url = cluster.new_worker(name, **variables)
+    worker.start()
+    try:
+        yield worker, url
+    finally:
+        worker.kill()
+
+
+def submit(client, photo, number=0):
+    """Uploads a photo that differs in its bytes from all others; the job's id."""
+    data = photo.read_bytes() + bytes([number])
+    answer = client.post("/upload", files={"file": ("street.jpg", data)})
+    assert answer.status_code == 202, answer.text
+    return answer.json()["job_id"]
+
+
+def status_of(client, job_id):
+    return client.get(f"/status/{job_id}").json()
+
+
+def ended(client, job_id):
+    """The status of a job once it is completed or failed."""
+    wait_for(lambda: status_of(client, job_id)["status"] in {"completed", "failed"}, f"job {job_id} ends")
+    return status_of(client, job_id)
+
+
+def test_a_photo_goes_through_all_servers(cluster, client, bucket, small_photo):
+    job_id = submit(client, small_photo)
+    state = ended(client, job_id)
+
+    assert state["status"] == "completed", state
+    assert state["results"]["blur_metadata"]["faces_blurred"] == 2
+    place = f"s3://{cluster.s3.BUCKET}"
+    assert state["results"]["original_image_path"] == f"{place}/original/{job_id}.jpg"
+    assert state["results"]["processed_image_path"] == f"{place}/processed/{job_id}.jpg"
+    stored = bytes(bucket.get(f"processed/{job_id}.jpg").bytes())
+    assert client.get(f"/jobs/{job_id}/image").content == stored != small_photo.read_bytes()
+    assert json.loads(bytes(bucket.get(f"metadata/{job_id}.json").bytes()))["job_id"] == job_id
+
+    assert client.delete(f"/jobs/{job_id}").status_code == 204
+    assert not [item for chunk in bucket.list() for item in chunk if job_id in item["path"]]
+
+
+def test_operators_see_the_same_jobs_on_the_command_line(cluster, client, small_photo):
+    job_id = submit(client, small_photo)
+    ended(client, job_id)
+    shown = cluster.run("jobs", "show", job_id)
+    assert json.loads(shown.stdout)["status"] == "completed", shown.stderr
+    assert cluster.run("db", "check").returncode == 0
+    assert "0 orphaned" in cluster.run("maintain", "--once").stdout
+
+
+@pytest.fixture(scope="module")
+def databases(cluster):
+    """Databases that cannot be used, by what is wrong with them."""
+    root = cluster.database
+    root.url("empty")
+    newer = root.url("newer")
+    assert cluster.run("db", "upgrade", DATABASE_URL=newer).returncode == 0
+    root.execute("UPDATE newer.alembic_version SET version_num = '9999'")
+    root.execute(f"CREATE USER app@'%' IDENTIFIED BY '{SECRET}'; GRANT ALL ON streetveil.* TO app@'%'")
+    at = f"127.0.0.1:{root.port}"
+    return {
+        "no schema": f"mysql+pymysql://root@{at}/empty",
+        "newer schema": f"mysql+pymysql://root@{at}/newer",
+        "wrong password": f"mysql+pymysql://app:{SECRET}x@{at}/streetveil",
+        "no database": f"mysql+pymysql://root@{at}/nowhere",
+        "nobody there": f"mysql+pymysql://app:{SECRET}@127.0.0.1:{free_port()}/streetveil",
+    }
+
+
+REFUSALS = [
+    ("no schema", ("schema_mismatch", "streetveil db upgrade")),
+    ("newer schema", ("schema_mismatch", "9999", "newer version")),
+    ("wrong password", ("invalid_configuration", "app", "password", "DATABASE_URL")),
+    ("no database", ("invalid_configuration", "nowhere", "DATABASE_URL")),
+    ("nobody there", ("database_unavailable", "DATABASE_URL")),
+]
+
+
+@pytest.mark.parametrize(("what", "told"), REFUSALS, ids=[what for what, _ in REFUSALS])
+def test_a_database_that_cannot_be_used_is_told_at_the_start(cluster, databases, what, told):
+    ran = cluster.run("serve", "--port", "0", DATABASE_URL=databases[what], STARTUP_TIMEOUT_S="0.1")
+    refused(ran, told)
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"AWS_SECRET_ACCESS_KEY": SECRET}, ("AWS_SECRET_ACCESS_KEY",)),
+        ({"AWS_ACCESS_KEY_ID": "nobody"}, ("AWS_ACCESS_KEY_ID",)),
+        ({"S3_ENDPOINT_URL": "http://127.0.0.1:1"}, ("S3_ENDPOINT_URL",)),
+        ({"REDIS_URL": f"redis://:{SECRET}@127.0.0.1:1/0"}, ("queue_unavailable", "Redis")),
+    ],
+    ids=["wrong secret", "unknown key", "S3 is not there", "Redis is not there"],
+)
+def test_a_server_that_cannot_be_used_is_told_at_the_start(cluster, variables, told):
+    ran = cluster.run("serve", "--port", "0", STARTUP_TIMEOUT_S="0.1", **variables)
+    refused(ran, told)
+
+
+def test_a_missing_bucket_is_told_at_the_start(cluster):
+    # SeaweedFS makes missing buckets by itself; this is how AWS answers.
+    body = b"<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>"
+    with HttpStub(lambda _: Answer(404, body, {"Content-Type": "application/xml"})) as store:
+        ran = cluster.run(
+            "serve", "--port", "0", S3_BUCKET="no-such", S3_ENDPOINT_URL=store.endpoint, STARTUP_TIMEOUT_S="0.1"
+        )
+    refused(ran, ("no-such", "S3_BUCKET"))
+
+
+def refused(ran, told):
+    assert ran.returncode == 3, ran.stderr
+    output = ran.stdout + ran.stderr
+    last = ran.stderr.strip().splitlines()[-1]
+    assert [word for word in told if word not in last] == [], output
+    assert SECRET not in output
+    assert "Traceback" not in output
+
+
+def test_a_worker_with_a_wrong_schema_ends_as_the_service_does(cluster, databases):
+    ran = cluster.run("worker", DATABASE_URL=databases["no schema"], STARTUP_TIMEOUT_S="0.1")
+    refused(ran, ("streetveil db upgrade",))
+
+
+def test_readiness_shows_a_database_that_became_read_only_and_nothing_is_accepted(cluster, databases, small_photo):
+    at = f"127.0.0.1:{cluster.database.port}"
+    api, url = cluster.new_api("read-only", DATABASE_URL=f"mysql+pymysql://app:{SECRET}@{at}/streetveil")
+    api.start()
+    try:
+        wait_until_ready(api, url)
+        cluster.database.execute("SET GLOBAL read_only = 1")
+        try:
+            status, body = readiness(url)
+            answer = httpx.post(f"{url}/upload", files={"file": ("a.jpg", small_photo.read_bytes())}, timeout=60)
+        finally:
+            cluster.database.execute("SET GLOBAL read_only = 0")
+        assert status == 503
+        assert "read-only" in json.dumps(body)
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"]
+        assert SECRET not in json.dumps(body) + answer.text + api.tail(100_000)
+        assert readiness(url)[0] == 200
+    finally:
+        api.kill()
+
+
+@pytest.mark.parametrize("name", ["database", "queue", "storage"])
+def test_readiness_names_what_is_down_until_it_is_back(cluster, name):
+    url = cluster.urls[0]
+    assert readiness(url)[0] == 200
+    with down(cluster, name):
+        status, body = readiness(url)
+        assert status == 503
+        text = json.dumps(body)
+        states = body["dependencies"]
+        assert {key for key, state in states.items() if not state["ok"]} == {name}, text
+    wait_for(lambda: readiness(url)[0] == 200, "the service is ready again")
+
+
+@contextmanager
+def down(cluster, name):
+    if name == "storage":
+        with cluster.s3_proxy.fault(Fault.RESET):
+            yield
+        return
+    server = {"database": cluster.database, "queue": cluster.redis}[name]
+    server.kill()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_worker_without_its_models_takes_no_jobs_and_begins_when_they_come(
+    cluster, client, cache, small_photo, tmp_path
+):
+    job_id = submit(client, small_photo)
+    with worker_of_its_own(cluster, "without-models", STREETVEIL_CACHE=str(tmp_path / "cache")) as (worker, url):
+        wait_for(lambda: "reason" in readiness(url)[1] and "missing" in str(readiness(url)[1]["reason"]), "a reason")
+        status, body = readiness(url)
+        assert status == 503
+        assert "streetveil models pull" in body["reason"]
+        assert "model_missing" in body["reason"]
+        assert httpx.get(f"{url}/health/live").status_code == 200
+        assert worker.ended_by_itself() is None
+        assert status_of(client, job_id)["status"] == "submitted"
+        assert client.get("/queue-status").json()["queue_depth"] == 1
+        shutil.copytree(cache.root, tmp_path / "cache")
+        wait_until_ready(worker, url)
+        assert ended(client, job_id)["status"] == "completed"
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_sigterm_lets_a_worker_finish_its_job_and_leaves_the_others_to_the_next(cluster, client, small_photo):
+    jobs = [submit(client, small_photo, number) for number in range(8)]
+    with worker_of_its_own(cluster, "leaves") as (worker, _):
+        wait_for(lambda: any(status_of(client, job)["status"] != "submitted" for job in jobs), "a job has begun")
+        assert worker.terminate() == 0
+    after = [status_of(client, job)["status"] for job in jobs]
+    assert "processing" not in after
+    with worker_of_its_own(cluster, "comes"):
+        assert {ended(client, job)["status"] for job in jobs} == {"completed"}
+    listed = {job["job_id"]: job["attempts"] for job in client.get("/jobs", params={"limit": 100}).json()["jobs"]}
+    assert [listed[job] for job in jobs] == [1] * len(jobs)
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_killed_workers_job_is_done_by_another(cluster, client, small_photo):
+    with worker_of_its_own(cluster, "dies") as (worker, url):
+        wait_until_ready(worker, url)
+        worker.pause()
+        job_id = submit(client, small_photo)
+        worker.resume()
+        wait_for(lambda: status_of(client, job_id)["status"] != "submitted", "the job has begun")
+        worker.kill()
+    with worker_of_its_own(cluster, "takes over"):
+        assert ended(client, job_id)["status"] == "completed"
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_job_whose_original_is_gone_fails_and_works_when_it_is_back(cluster, client, bucket, small_photo):
+    job_id = submit(client, small_photo)
+    original = bytes(bucket.get(f"original/{job_id}.jpg").bytes())
+    bucket.delete(f"original/{job_id}.jpg")
+    with worker_of_its_own(cluster, "finds-nothing"):
+        state = ended(client, job_id)
+        assert state["status"] == "failed"
+        assert state["error"]["code"] == "object_missing"
+        bucket.put(f"original/{job_id}.jpg", original)
+        retried = cluster.run("jobs", "retry", job_id)
+        assert retried.returncode == 0, retried.stderr
+        assert ended(client, job_id)["status"] == "completed"
+
+
+def test_a_message_of_an_unknown_version_waits_for_newer_workers_and_stops_nobody(cluster, client, small_photo):
+    before = len(cluster.workers[0].tail(1 << 24))
+    with redis.Redis.from_url(cluster.redis.url) as queue:
+        name = "image_processing_queue"
+        fields = {"job_id": "from-the-future", "version": 99}
+        options = {"redis_message_id": "future"}
+        message: dict[str, object] = {"queue_name": name, "actor_name": "process_image", "args": [], "kwargs": fields}
+        message |= {"options": options, "message_id": "m", "message_timestamp": 1}
+        queue.hset(f"dramatiq:{name}.msgs", "future", json.dumps(message))
+        queue.rpush(f"dramatiq:{name}", "future")
+        worker = cluster.workers[0]
+        wait_for(lambda: "message_refused" in worker.tail(1 << 24)[before:], "the worker refuses it")
+        assert "Update the workers" in worker.tail(1 << 24)[before:]
+        assert ended(client, submit(client, small_photo))["status"] == "completed"
+        delayed = queue.hvals(f"dramatiq:{name}.DQ.msgs")
+        assert any(b"from-the-future" in data for data in delayed)
+        queue.flushall()
+
+
+def test_several_services_share_the_work_and_end_in_order(cluster, small_photo):
+    """A second API takes an upload, the first tells what became of it."""
+    api, url = cluster.new_api("second")
+    api.start()
+    try:
+        wait_until_ready(api, url)
+        with httpx.Client(base_url=url, timeout=60) as second, httpx.Client(base_url=cluster.urls[0]) as first:
+            job_id = submit(second, small_photo)
+            assert ended(first, job_id)["status"] == "completed"
+        assert api.terminate() in {0, -signal.SIGTERM}
+    finally:
+        api.kill()
