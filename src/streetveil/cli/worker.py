@@ -22,7 +22,7 @@ from streetveil.worker.health_server import HealthServer
 from streetveil.worker.readiness import Readiness
 from streetveil.worker.worker import Worker
 
-_MODEL_RETRY_S = 30.0
+_MODEL_RETRY_S = (1.0, 30.0)  # first and longest
 
 _log = structlog.get_logger(__name__)
 
@@ -87,13 +87,15 @@ def _load_models(settings: Settings, readiness: Readiness, stopping: threading.E
 
     Ending instead would make the orchestrator start it again and again, with nobody to ask why.
     """
+    retry_s, longest_s = _MODEL_RETRY_S
     while not stopping.is_set():
         try:
             return bootstrap.build_anonymiser(settings)
         except ModelError as error:
             _log.error("model_unusable", code=error.code, detail=error.detail)
             readiness.not_ready(f"{error.detail} ({error.code})")
-            stopping.wait(_MODEL_RETRY_S)
+            stopping.wait(retry_s)
+            retry_s = min(2 * retry_s, longest_s)
     return None
 
 
