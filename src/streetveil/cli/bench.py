@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
@@ -41,19 +42,22 @@ class Way:
     """One way to redact, and how long it took each time.
 
     Attributes:
-        seconds: of each repetition.
+        core_seconds: of processor time, of each repetition, child processes included.
+        wall_seconds: of waiting for it.
         size: bytes of the result, None where there is none.
         lossless: whether the rest of the picture stayed as it was.
     """
 
     name: str
-    seconds: tuple[float, ...]
+    core_seconds: tuple[float, ...]
+    wall_seconds: tuple[float, ...]
     size: int | None
     lossless: bool | None
 
     @property
-    def median(self) -> float:
-        return statistics.median(self.seconds)
+    def cost(self) -> float:
+        """Seconds of one core, the median."""
+        return statistics.median(self.core_seconds)
 
 
 def build_app() -> typer.Typer:
@@ -80,7 +84,8 @@ def redaction(
 
     [bold]coefficients[/bold] edits DCT blocks; [bold]pixels[/bold] decodes and codes again; both read their result
     back, as they always do. [bold]jpegtran[/bold] is one run of that program per region, without painting, which
-    needs it on the PATH. The ways take turns, so that a busy machine slows all of them; medians are shown.
+    needs it on the PATH. The ways take turns, so that a busy machine slows all of them. Shown are medians of
+    processor time ([bold]core ms[/bold]), child processes included, and of waiting ([bold]wall ms[/bold]).
     """
     data = _made_up_photo() if photo is None else _read(photo)
     picture = Picture.open(data, max_pixels=load_settings().settings.max_pixels)
@@ -126,16 +131,22 @@ def measure(picture: Picture, regions: list[Region], repeat: int) -> list[Way]:
             patches = _patches(picture, regions, Path(folder))
             runs["jpegtran"] = partial(_dropped, program, picture.data, patches)
         results = {name: run() for name, run in runs.items()}
-        seconds: dict[str, list[float]] = {name: [] for name in runs}
+        seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
         for _ in range(repeat):
             for name, run in runs.items():
-                start = time.perf_counter()
+                core, wall = _core_seconds(), time.perf_counter()
                 run()
-                seconds[name].append(time.perf_counter() - start)
-    return [
-        Way(name, tuple(seconds[name]), len(file.data) if file else None, file.lossless if file else None)
-        for name, file in results.items()
-    ]
+                seconds[name].append((_core_seconds() - core, time.perf_counter() - wall))
+    ways = []
+    for name, file in results.items():
+        cores, walls = zip(*seconds[name], strict=True)
+        ways.append(Way(name, cores, walls, len(file.data) if file else None, file.lossless if file else None))
+    return ways
+
+
+def _core_seconds() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def _patches(picture: Picture, regions: list[Region], folder: Path) -> list[tuple[str, Path]]:
@@ -170,9 +181,9 @@ def as_dict(picture: Picture, ways: list[Way], regions: int) -> dict[str, Any]:
         "ways": [
             {
                 "name": way.name,
-                "median_ms": round(way.median * 1e3, 2),
-                "best_ms": round(min(way.seconds) * 1e3, 2),
-                "decodes": round(way.median / ways[0].median, 2),
+                "core_ms": round(way.cost * 1e3, 2),
+                "wall_ms": round(statistics.median(way.wall_seconds) * 1e3, 2),
+                "decodes": round(way.cost / ways[0].cost, 2),
                 "bytes": way.size,
                 "lossless": way.lossless,
             }
@@ -185,15 +196,15 @@ def as_table(ways: list[Way]) -> Table:
     """One row per way; the first is the measure of the others."""
     table = Table(box=None, pad_edge=False)
     table.add_column("way", no_wrap=True)
-    for heading in ("median ms", "best ms", "decodes", "bytes"):
+    for heading in ("core ms", "wall ms", "decodes", "bytes"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("rest unchanged")
     for way in ways:
         table.add_row(
             way.name,
-            f"{way.median * 1e3:.1f}",
-            f"{min(way.seconds) * 1e3:.1f}",
-            f"{way.median / ways[0].median:.2f}",
+            f"{way.cost * 1e3:.1f}",
+            f"{statistics.median(way.wall_seconds) * 1e3:.1f}",
+            f"{way.cost / ways[0].cost:.2f}",
             "" if way.size is None else str(way.size),
             {True: "yes", False: "no", None: ""}[way.lossless],
         )

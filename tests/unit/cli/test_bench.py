@@ -24,7 +24,7 @@ def test_every_way_is_timed_and_told_apart(streetveil, photo, tmp_path):
     assert ways["pixels"]["lossless"] is False
     assert ways["full decode"]["bytes"] is None
     assert figures["photo"]["width"] == 320
-    assert all(way["median_ms"] >= way["best_ms"] > 0 for way in ways.values())
+    assert all(way["core_ms"] > 0 and way["wall_ms"] > 0 for way in ways.values())
 
 
 def test_json_alone_goes_to_standard_output(streetveil, photo):
