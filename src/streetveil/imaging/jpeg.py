@@ -16,7 +16,9 @@ APP0, APP1, APP2, APP14, APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 EXIF_SIGNATURE = b"Exif\x00\x00"
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
-_PICTURE = _FRAMES | {DHT, 0xCC, SOS, DQT, 0xDC, DRI}  # with DAC and DNL
+_DAC, _DNL = 0xCC, 0xDC
+_PICTURE = _FRAMES | {DHT, _DAC, SOS, DQT, _DNL, DRI}
+_LONGEST = {_DAC: 64, _DNL: 2}  # bytes of parameters; decoders skip these two where they have no use for them
 _MAX_SEGMENTS = 20_000  # extended XMP and ICC come in pieces of 64 KiB; a gigabyte of them is no photo
 _MAX_SCANS = 128  # each scan is a pass over all coefficients; usual progressive files have about ten
 _NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed 0xFF nor a restart
@@ -172,7 +174,7 @@ def is_application(segment: Segment) -> bool:
     """True for what is no part of the picture: APP0 to APP15 (also those that tell about colour), comments, and
     reserved markers, behind which anything may stand as every decoder skips them.
     """
-    return segment.marker not in _PICTURE
+    return segment.marker not in _PICTURE or len(segment.payload) > _LONGEST.get(segment.marker, 0xFFFF)
 
 
 def _segment(reader: Reader, position: int) -> Segment:

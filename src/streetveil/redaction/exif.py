@@ -90,7 +90,8 @@ def without_pictures(block: bytes, policy: MetadataPolicy) -> bytes | None:
     values = [place for directory in kept for place in directory.values]
     if _overlap([(0, 8), *directories]) or _touch(directories, values) or _touch(pictures, [*directories, *values]):
         return None
-    result = bytearray(max(end for _, end in (*directories, *values)))
+    end = max(end for _, end in (*directories, *values))
+    result = bytearray(min(end + end % 2, len(block)))
     result[:8] = block[:8]
     for start, end in values:
         result[start:end] = block[start:end]
