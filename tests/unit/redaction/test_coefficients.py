@@ -179,7 +179,15 @@ def test_what_encoders_repeat_behind_the_edge_goes_with_the_region(colours):
     assert results[0] == results[1]
 
 
-def test_no_colour_of_the_region_reaches_beyond_it_nor_into_it():
+@pytest.mark.parametrize("colours", FACTORS)
+def test_no_colour_from_around_reaches_into_the_region(colours):
+    pixels = np.full((80, 96, 3), (255, 0, 0), np.uint8)
+    result = by_pillow(redact(encode(pixels, Kind(colours, 100)), region(24, 16, 56, 48)).data)
+    assert np.abs(result[16:48, 24:56] - 128).max() <= 3
+    assert np.abs(result[:, 80:] - pixels[:, 80:]).max() <= 2
+
+
+def test_no_colour_of_the_region_is_left_around_it():
     pixels = np.full((64, 64, 3), 128, np.uint8)
     pixels[20:43, 21:44] = (255, 0, 0)
     data = encode(pixels, Kind("4:2:0", 100))
