@@ -93,6 +93,8 @@ def with_text(block: bytes, tag: int, text: bytes) -> bytes:
     value_at = len(block) + len(block) % 2
     place = value.ljust(4, b"\0") if len(value) <= 4 else struct.pack(order + "I", value_at)
     entries = {struct.unpack(order + "H", entry[:2])[0]: entry for entry in old}
+    if tag in entries and block[struct.unpack(order + "I", entries[tag][8:])[0] :].startswith(value):
+        return block
     entries[tag] = struct.pack(order + "HHI", tag, _TEXT, len(value)) + place
     value += b"\0" * (len(value) % 2)
     directory = struct.pack(order + "H", len(entries)) + b"".join(entries[key] for key in sorted(entries)) + following

@@ -206,7 +206,7 @@ def _extended(content: bytes) -> tuple[bytes, ...]:
     return tuple(segment(0xE1, EXTENSION + GUID + struct.pack(">II", len(content), at) + piece) for at, piece in pieces)
 
 
-_THUMBNAILS = (
+THUMBNAILS = (
     '<xmp:Thumbnails><rdf:Alt><rdf:li rdf:parseType="Resource"><xmpGImg:format>JPEG</xmpGImg:format>'
     "<xmpGImg:width>40</xmpGImg:width><xmpGImg:image>{}</xmpGImg:image></rdf:li></rdf:Alt></xmp:Thumbnails>"
 )
@@ -249,7 +249,7 @@ STRUCTURES: dict[str, Callable[[], CameraFile]] = {
         exif=exif(root={0x8649: (7, resource(0x040C, bytes(28) + SECRET))})
     ),
     "EXIF with XMP with a thumbnail": lambda: CameraFile(
-        exif=exif(root={0x02BC: (1, xmp(elements=_THUMBNAILS.format(wrapped())))})
+        exif=exif(root={0x02BC: (1, xmp(elements=THUMBNAILS.format(wrapped())))})
     ),
     "EXIF with IPTC with a preview": lambda: CameraFile(
         exif=exif(root={0x83BB: (7, iptc(data_set(2, 202, PIXELS[:900])))})
@@ -298,8 +298,8 @@ STRUCTURES: dict[str, Callable[[], CameraFile]] = {
         resources=resource(0x0404, iptc(data_set(2, 200, b"\0\1"), data_set(2, 202, PIXELS[:2000])))
     ),
     "IPTC picture": lambda: CameraFile(resources=resource(0x0404, iptc(data_set(8, 10, SECRET)))),
-    "XMP thumbnail": lambda: CameraFile(xmp=xmp(elements=_THUMBNAILS.format(wrapped()))),
-    "XMP thumbnail of raw pixels": lambda: CameraFile(xmp=xmp(elements=_THUMBNAILS.format(coded(PIXELS)))),
+    "XMP thumbnail": lambda: CameraFile(xmp=xmp(elements=THUMBNAILS.format(wrapped()))),
+    "XMP thumbnail of raw pixels": lambda: CameraFile(xmp=xmp(elements=THUMBNAILS.format(coded(PIXELS)))),
     "XMP thumbnail hidden in entities": lambda: CameraFile(
         xmp=xmp(elements=f"<dc:source>{'&#47;' + coded()[1:]}</dc:source>")
     ),
