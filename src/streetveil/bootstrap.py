@@ -43,7 +43,7 @@ from streetveil.queue.dramatiq_queue import DramatiqQueue
 from streetveil.queue.memory import MemoryQueue
 from streetveil.redaction.base import Redactor
 from streetveil.redaction.comment import CommentingRedactor
-from streetveil.redaction.pixels import PixelRedactor
+from streetveil.redaction.redactor import FileRedactor
 from streetveil.settings import Settings
 from streetveil.storage.base import ObjectStore
 from streetveil.storage.local import LocalObjectStore
@@ -88,7 +88,7 @@ def lazy_anonymiser(settings: Settings) -> Anonymiser:
 
 
 def _redactor(settings: Settings) -> Redactor:
-    redactor = PixelRedactor()
+    redactor = FileRedactor()
     comment = settings.redaction_comment
     return CommentingRedactor(redactor, comment) if comment else redactor
 

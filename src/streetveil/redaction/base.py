@@ -37,7 +37,8 @@ class RedactedFile:
 
     Attributes:
         data: the whole file.
-        lossless: True where every pixel outside the regions decodes exactly as in the original.
+        lossless: True where nothing outside the regions was coded a second time: pixels decode exactly as in the
+            original but, in a JPEG, those that share a block with a region.
         reason: why not, in one sentence; None where lossless.
     """
 
