@@ -68,8 +68,6 @@ def _holds_code(text: bytes) -> bool:
     end = 0
     for word in _LETTERS.finditer(text):
         length = word.end() - word.start()
-        if length >= _LONGEST_WORD:
-            return True
         if length < _SHORTEST_LINE:
             continue
         joined = wrapped and _GAP.fullmatch(text, end, word.start())

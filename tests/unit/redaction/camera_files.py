@@ -297,7 +297,7 @@ STRUCTURES: dict[str, Callable[[], CameraFile]] = {
     "IPTC preview": lambda: CameraFile(
         resources=resource(0x0404, iptc(data_set(2, 200, b"\0\1"), data_set(2, 202, PIXELS[:2000])))
     ),
-    "IPTC picture": lambda: CameraFile(resources=resource(0x0404, iptc(data_set(8, 10, SECRET)))),
+    "IPTC picture": lambda: CameraFile(resources=resource(0x0404, iptc(data_set(8, 10, PIXELS)))),
     "XMP thumbnail": lambda: CameraFile(xmp=xmp(elements=THUMBNAILS.format(wrapped()))),
     "XMP thumbnail of raw pixels": lambda: CameraFile(xmp=xmp(elements=THUMBNAILS.format(coded(PIXELS)))),
     "XMP thumbnail hidden in entities": lambda: CameraFile(
@@ -351,6 +351,9 @@ STRUCTURES: dict[str, Callable[[], CameraFile]] = {
     "comment": lambda: CameraFile(extra=(segment(0xFE, SECRET), segment(0xFE, b"x" + SECRETS["webp"]))),
     "comment in base64": lambda: CameraFile(
         extra=(segment(0xFE, coded().encode()), segment(0xFE, b"img: " + coded(b"\0" + PIXELS).encode()))
+    ),
+    "comment in lines of base64": lambda: CameraFile(
+        extra=(segment(0xFE, base64.encodebytes(PIXELS)), segment(0xFE, wrapped(PIXELS).encode()))
     ),
     "comment in hexadecimal": lambda: CameraFile(extra=(segment(0xFE, SECRET.hex().encode()),)),
 }

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from tests.unit.redaction.camera_files import exif as exif_of
 
 from streetveil.domain.options import MetadataPolicy
 from streetveil.imaging.picture import Picture
-from streetveil.redaction import photoshop
+from streetveil.redaction import exif, photoshop
 
 KEEP, STRIP = MetadataPolicy.KEEP, MetadataPolicy.STRIP
 BOX = (40, 30, 100, 80)
@@ -304,3 +305,47 @@ def test_only_the_iptc_of_photoshop_resources_is_kept():
     assert photoshop.iptc_alone(other, KEEP) == b""
     assert photoshop.iptc_alone(b"8BIM\x04\x04\0\0\xff\xff\xff\xffwords", KEEP) == b""
     assert photoshop.iptc_alone(b"8BIM", KEEP) == b""
+
+
+@pytest.mark.parametrize(
+    ("where", "tag", "kind", "text"),
+    [
+        ("root", 0x010E, 2, b'{"MAPLatitude": 48, "MAPLongitude": 11}\0'),
+        ("root", 0x9C9C, 1, "48.85837, 2.29448".encode("utf-16-le")),
+        ("details", 0x9286, 7, b"ASCII\0\0\0GPS 48 11"),
+        ("root", 33922, 7, bytes(48)),
+    ],
+)
+def test_exif_texts_with_coordinates_go_with_gps(where, tag, kind, text):
+    more = {tag: (kind, text)}
+    block = exif_of(root=more) if where == "root" else exif_of(details=more)
+    assert exif.without_pictures(block, KEEP) == block
+    kept = exif.without_pictures(block, MetadataPolicy.KEEP_EXCEPT_GPS)
+    assert kept is not None
+    assert CAMERA in kept
+    assert text not in kept.rstrip(b"\0") or not any(text)
+    assert struct.pack(">H", tag) not in kept[:80]
+
+
+def test_exif_whose_values_lie_over_its_directories_is_dropped():
+    block = bytearray(exif_of())
+    make = block.index(struct.pack(">HHI", 0x010F, 2, len(CAMERA) + 1)) + 8
+    block[make : make + 4] = struct.pack(">I", 8)
+    assert exif.without_pictures(bytes(block), KEEP) is None
+
+
+def test_a_tag_whose_value_lies_outside_goes_alone():
+    block = bytearray(exif_of())
+    make = block.index(struct.pack(">HHI", 0x010F, 2, len(CAMERA) + 1)) + 8
+    block[make : make + 4] = struct.pack(">I", 60_000)
+    kept = exif.without_pictures(bytes(block), KEEP)
+    assert kept is not None
+    assert CAMERA not in kept
+    assert PLACE in kept
+
+
+def test_exif_that_claims_the_same_bytes_thousands_of_times_is_dropped():
+    large = bytes(1 << 20)
+    entries = b"".join(struct.pack(">HHII", tag, 7, len(large), 8) for tag in range(4000))
+    block = b"MM\0*" + struct.pack(">I", 8) + struct.pack(">H", 4000) + entries + bytes(4) + large
+    assert exif.without_pictures(block, KEEP) is None

@@ -140,7 +140,7 @@ def damaged(data: bytes, changes: list[tuple[str, float, bytes]]) -> bytes:
         max_size=5,
     ),
 )
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_files_are_refused_or_hide_nothing(redact, plain, name, metadata, part, changes):
     camera = cf.STRUCTURES[name]()
     if part == "file":

@@ -46,6 +46,14 @@ def test_whatever_names_a_place_goes_with_gps(place):
     assert xmp.surviving(packet, KEEP) == packet
 
 
+def test_names_of_pictures_go_whatever_they_hold():
+    packet = cf.xmp('my:RawThermalImage="short"', "<my:PreviewTiny>x</my:PreviewTiny>", 'xmlns:my="urn:my"')
+    kept = xmp.surviving(packet, KEEP)
+    assert kept is not None
+    assert b"RawThermal" not in kept
+    assert b"Tiny" not in kept
+
+
 def bomb() -> bytes:
     entities = b'<!ENTITY a "aaaaaaaaaa">' + b"".join(
         b'<!ENTITY %c "%s">' % (98 + i, b"&%c;" % (97 + i) * 10) for i in range(12)
