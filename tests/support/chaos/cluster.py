@@ -25,7 +25,7 @@ _READY_S = 120
 
 # Settings of the product that make it notice losses within seconds instead of minutes.
 BRISK = {
-    "LEASE_S": "8",
+    "LEASE_S": "4",
     "MAINTAIN_INTERVAL_S": "1",
     "REQUEUE_AFTER_S": "4",
     "REDIS_HEARTBEAT_S": "5",

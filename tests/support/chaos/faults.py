@@ -27,16 +27,14 @@ def _killed(programs: Callable[[Cluster], list[Program]]) -> Strike:
     return strike
 
 
-def _paused(programs: Callable[[Cluster], list[Program]]) -> Strike:
-    def strike(cluster: Cluster, chance: random.Random, seconds: float) -> None:
-        victim = chance.choice(programs(cluster))
-        victim.pause()
-        try:
-            time.sleep(seconds)
-        finally:
-            victim.resume()
-
-    return strike
+def _worker_hangs(cluster: Cluster, chance: random.Random, seconds: float) -> None:
+    """For longer than its lease: when it goes on, others have its jobs, and what it still writes must not count."""
+    victim = chance.choice(cluster.workers)
+    victim.pause()
+    try:
+        time.sleep(float(cluster.environment["LEASE_S"]) + seconds)
+    finally:
+        victim.resume()
 
 
 def _replaced(cluster: Cluster, chance: random.Random, _seconds: float) -> None:
@@ -58,7 +56,19 @@ def _server(pick: Callable[[Cluster], Server], how: str) -> Strike:
     return strike
 
 
-def _redis_wiped(cluster: Cluster, _chance: random.Random, _seconds: float) -> None:
+def _redis_wiped(cluster: Cluster, _chance: random.Random, seconds: float) -> None:
+    """While nobody works, so that there is something to lose."""
+    for worker in cluster.workers:
+        worker.pause()
+    try:
+        time.sleep(seconds)
+        _flush(cluster)
+    finally:
+        for worker in cluster.workers:
+            worker.resume()
+
+
+def _flush(cluster: Cluster) -> None:
     with socket.create_connection(("127.0.0.1", cluster.redis.port), timeout=10) as connection:
         connection.sendall(b"FLUSHALL\r\n")
         answer = connection.recv(100)
@@ -89,7 +99,7 @@ def _queue_filled(cluster: Cluster, _chance: random.Random, seconds: float) -> N
 
 FAULTS: dict[str, Strike] = {
     "worker killed": _killed(lambda cluster: cluster.workers),
-    "worker hangs": _paused(lambda cluster: cluster.workers),
+    "worker hangs": _worker_hangs,
     "worker replaced": _replaced,
     "API killed": _killed(lambda cluster: cluster.apis),
     "Redis restarted empty": _server(lambda cluster: cluster.redis, "kill"),
