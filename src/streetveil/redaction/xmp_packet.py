@@ -59,7 +59,7 @@ def read(packet: bytes) -> Packet:
 
     Raises:
         UnreadablePacketError: not well-formed; in another encoding; longer than 1 MiB; with a document type (and so
-            entities), processing instructions but the packet's own, or anything beside descriptions in its RDF.
+            entities), processing instructions but Adobe's own, or anything beside descriptions in its RDF.
     """
     if len(packet) > _LONGEST:
         raise UnreadablePacketError
@@ -140,7 +140,7 @@ class _PacketReader:
             self._comments.append((at, self._packet.index(b"-->", at) + 3))
 
     def _instruction(self, target: str, _content: str) -> None:
-        if target != "xpacket":
+        if target not in {"xpacket", "adobe-xap-filters"}:
             raise UnreadablePacketError
 
     def _shorthand(self, tag: re.Match[bytes], pairs: list[tuple[tuple[str, str], str]]) -> None:

@@ -46,6 +46,14 @@ def test_whatever_names_a_place_goes_with_gps(place):
     assert xmp.surviving(packet, KEEP) == packet
 
 
+def test_packets_of_the_first_photoshops_are_understood():
+    packet = (
+        cf.xmp().replace(b"<x:xmpmeta", b'<?adobe-xap-filters esc="CR"?><x:xapmeta').replace(b"x:xmptk", b"x:xaptk")
+    )
+    packet = packet.replace(b"</x:xmpmeta", b"</x:xapmeta").replace(b"rdf:about", b"about")
+    assert xmp.surviving(packet, KEEP) == packet
+
+
 def test_names_of_pictures_go_whatever_they_hold():
     packet = cf.xmp('my:RawThermalImage="short"', "<my:PreviewTiny>x</my:PreviewTiny>", 'xmlns:my="urn:my"')
     kept = xmp.surviving(packet, KEEP)
