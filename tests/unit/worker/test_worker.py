@@ -1,6 +1,7 @@
 """A worker takes jobs until it is told to stop, finishes those it has, and tidies up meanwhile."""
 
 import threading
+import time
 from queue import Queue
 
 from streetveil.errors import DatabaseUnavailableError
@@ -63,9 +64,13 @@ def test_a_worker_that_never_started_stops():
 
 def test_chores_go_on_while_the_last_jobs_finish():
     queue, release, rounds = MemoryQueue(), threading.Event(), Queue()  # type: ignore[var-annotated]
+
+    def process(_job_id: str) -> None:
+        release.wait(PATIENCE_S)
+
     worker = Worker(
         queue=queue,
-        process=lambda _job_id: release.wait(PATIENCE_S) and None,
+        process=process,
         threads=1,
         chores=[Chore("heartbeat", lambda: rounds.put(1), 0.001)],
     )
@@ -75,7 +80,7 @@ def test_chores_go_on_while_the_last_jobs_finish():
     ending = threading.Thread(target=worker.stop, args=(PATIENCE_S,))
     ending.start()
     while worker.state().running:
-        pass
+        time.sleep(0.001)
     for _ in range(3):
         rounds.get(timeout=PATIENCE_S)
     release.set()
