@@ -53,6 +53,8 @@ from streetveil.storage.s3_options import S3Options
 _log = structlog.get_logger(__name__)
 
 _RETRY_S = 1.0
+# How old an answer about the dependencies may be.
+_HEALTH_AGE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _connected(settings: Settings, anonymise: Anonymiser) -> Iterator[Services]:
             inspect=Inspect(database=database, storage=storage, queue=queue, max_queue_size=settings.max_queue_size),
             retry=Retry(database=database, queue=queue),
             erase=Erase(database=database, storage=storage),
-            health=Health(database=database, storage=storage, queue=queue),
+            health=Health(database=database, storage=storage, queue=queue, max_age_s=_HEALTH_AGE_S),
             process=Process(
                 database=database,
                 storage=storage,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 
 from streetveil.database.base import Database
@@ -12,20 +14,39 @@ from streetveil.storage.base import ObjectStore
 
 
 class Health:
-    """Asks each dependency."""
+    """Asks each dependency, one caller at a time.
 
-    def __init__(self, *, database: Database, storage: ObjectStore, queue: JobQueue) -> None:
-        self._database = database
-        self._storage = storage
-        self._queue = queue
+    Asking writes to storage and costs money there, so an answer serves for `max_age_s` seconds, however many
+    probes come.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        storage: ObjectStore,
+        queue: JobQueue,
+        max_age_s: float = 0.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._checks: dict[str, Callable[[], None]] = {
+            "database": database.check,
+            "storage": storage.check,
+            "queue": queue.check,
+        }
+        self._max_age_s = max_age_s
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._states: dict[str, DependencyState] = {}
+        self._asked_at = float("-inf")
 
     def dependencies(self) -> dict[str, DependencyState]:
         """The state of `database`, `storage` and `queue`; never raises a StreetveilError."""
-        return {
-            "database": _state(self._database.check),
-            "storage": _state(self._storage.check),
-            "queue": _state(self._queue.check),
-        }
+        with self._lock:
+            if self._monotonic() - self._asked_at >= self._max_age_s:
+                self._states = {name: _state(check) for name, check in self._checks.items()}
+                self._asked_at = self._monotonic()
+            return dict(self._states)
 
 
 def _state(check: Callable[[], None]) -> DependencyState:

@@ -3,6 +3,7 @@
 import shutil
 
 from streetveil.domain.reports import DependencyState
+from streetveil.jobs.health import Health
 
 
 def test_all_is_well(house):
@@ -23,3 +24,14 @@ def test_what_fails_is_named_with_its_reason(house):
     assert not states["storage"].ok
     assert states["storage"].detail
     assert states["queue"] == DependencyState(ok=False, detail="The queue is closed: the service is stopping.")
+
+
+def test_an_answer_serves_for_a_while_and_then_is_asked_for_again(house):
+    now = [0.0]
+    health = Health(**house.adapters, max_age_s=5, monotonic=lambda: now[0])
+    assert health.dependencies()["queue"].ok
+    house.memory.close()
+    now[0] = 4.9
+    assert health.dependencies()["queue"].ok
+    now[0] = 5.0
+    assert not health.dependencies()["queue"].ok
