@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping, event, text
+from sqlalchemy import Connection, Engine, RowMapping, event, text
 
 from streetveil.database.base import BatchRow, UnitOfWork, WorkerRow
 from streetveil.database.engine import open_engine
@@ -57,10 +57,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a query was answered: its steps, and how long it took (the best of three runs)."""
+    """How a query was answered.
+
+    Attributes:
+        rows_read: of tables and indexes, temporary ones included, as the server counted them.
+        milliseconds: the best of three runs, with all that Python does.
+    """
 
     name: str
     steps: list[Step]
+    rows_read: int
     milliseconds: float
 
 
@@ -154,11 +160,13 @@ def fill(engine: Engine, rows: int, now: datetime, *, seed: int = 1000) -> Sampl
 
 
 def explain(engine: Engine, sample: Sample) -> Iterator[Plan]:
-    """Asks each query three times, and its plan once; changes are rolled back."""
+    """Asks each query a few times, and its plan once; changes are rolled back."""
     database = SqlDatabase(engine)
     for name, ask in queries(sample).items():
-        with _overheard(engine) as asked:
+        with _overheard(engine) as heard:
             _rolled_back(database, ask)
+            asked = [(statement, parameters) for _, statement, parameters in heard]
+            read = _rows_read(database, ask, heard) - _rows_read(database, lambda _: None, heard)
         took = []
         for _ in range(3):
             began = time.perf_counter()
@@ -169,7 +177,7 @@ def explain(engine: Engine, sample: Sample) -> Iterator[Plan]:
             for statement, parameters in asked:
                 rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).mappings()
                 steps += [_step(row) for row in rows]
-        yield Plan(name, steps, min(took))
+        yield Plan(name, steps, read, min(took))
 
 
 def main() -> None:
@@ -186,10 +194,10 @@ def main() -> None:
             rows = connection.scalar(text("SELECT COUNT(*) FROM processed_images"))
             version = connection.scalar(text("SELECT VERSION()"))
         print(f"{rows:,} jobs in {time.perf_counter() - began:.0f} s, {version}\n", file=sys.stderr)
-        print("| query | access by index (estimated rows) | ms |\n|---|---|---|")
+        print("| query | access by index | rows read | ms |\n|---|---|---|---|")
         for plan in explain(engine, sample):
             steps = dict.fromkeys(_shown(step) for step in plan.steps if not step.table.startswith("<"))
-            print(f"| {plan.name} | {'; '.join(filter(None, steps))} | {plan.milliseconds:.1f} |")
+            print(f"| {plan.name} | {'; '.join(filter(None, steps))} | {plan.rows_read:,} | {plan.milliseconds:.1f} |")
         engine.dispose()
 
 
@@ -197,8 +205,7 @@ def _shown(step: Step) -> str:
     if not step.access:
         return ""
     index = step.index.removeprefix("ix_processed_images_").removeprefix("uq_processed_images_")
-    sort = ", sorted" if "filesort" in step.extra else ""
-    return f"{step.access} {index or step.table} ({step.rows:,}{sort})"
+    return f"{step.access} {index or step.table}{' sorted' if 'filesort' in step.extra else ''}"
 
 
 @contextmanager
@@ -227,19 +234,39 @@ def _rolled_back(database: SqlDatabase, ask: Callable[[UnitOfWork], object]) -> 
 
 
 @contextmanager
-def _overheard(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
+def _overheard(engine: Engine) -> Iterator[list[tuple[Connection, str, Any]]]:
     """The statements with a plan that are executed meanwhile."""
-    asked: list[tuple[str, Any]] = []
+    heard: list[tuple[Connection, str, Any]] = []
 
-    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:  # noqa: ANN401
+    def hear(connection: Connection, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:  # noqa: ANN401
         if statement.startswith(("SELECT", "UPDATE", "DELETE")):
-            asked.append((statement, parameters))
+            heard.append((connection, statement, parameters))
 
     event.listen(engine, "before_cursor_execute", hear)
     try:
-        yield asked
+        yield heard
     finally:
         event.remove(engine, "before_cursor_execute", hear)
+
+
+def _rows_read(
+    database: SqlDatabase, ask: Callable[[UnitOfWork], object], heard: list[tuple[Connection, str, Any]]
+) -> int:
+    """What the server counts of it, and of the counting itself."""
+    counted: list[int] = []
+
+    def count() -> None:
+        status = heard[-1][0].exec_driver_sql("SHOW SESSION STATUS LIKE 'Handler_read%%'")
+        counted.append(sum(int(value) for _, value in status))
+
+    def work(transaction: UnitOfWork) -> None:
+        transaction.batches.get("none")
+        count()
+        ask(transaction)
+        count()
+
+    _rolled_back(database, work)
+    return counted[1] - counted[0]
 
 
 def _step(row: RowMapping) -> Step:

@@ -39,12 +39,19 @@ def test_a_thread_that_is_stuck_loses_its_job_although_the_process_lives(house):
 
 def test_only_jobs_that_are_worked_on_are_kept_not_all_that_bear_the_name(house):
     """A claim whose answer was lost bears the worker's name, and nobody works on it."""
-    job = house.claim(house.upload(), "worker-1")
-    for _ in range(4):
-        house.clock.turn(seconds=20)
-        house.process.heartbeat()
-    assert house.maintain.rescue().requeued == 1
-    assert house.row(job.id).status is JobStatus.SUBMITTED
+    lost = house.claim(house.upload(b"lost"), "worker-1")
+    kept = house.upload(b"kept")
+
+    def take_long(data):
+        for _ in range(4):
+            house.clock.turn(seconds=20)
+            house.process.heartbeat()
+        assert house.maintain.rescue().requeued == 1
+        assert house.row(lost.id).status is JobStatus.SUBMITTED
+
+    house.anonymise.before = take_long
+    house.process(kept.id)
+    house.assert_completed(kept, b"kept")
 
 
 def test_a_heartbeat_that_comes_while_a_job_is_taken_for_lost_wins(house):
