@@ -53,7 +53,7 @@ class TurnableClock:
         self.now += timedelta(**by)
 
 
-class FailedWhileProcessing(BaseException):  # noqa: N818
+class FailedWhileProcessing(BaseException):
     """An assertion in `before` that does not hold: as an Exception it would be recorded as the job's failure."""
 
 
@@ -130,8 +130,11 @@ class House:
         self.retry = Retry(**queued, clock=clock)
         self.erase = Erase(**stored, clock=clock)
         self.maintain = Maintain(**adapters, attempts=self.attempts, clock=clock)
-        self.health = Health(**adapters)
         self.process = self.worker("worker-1")
+
+    @property
+    def health(self) -> Health:
+        return Health(**self.adapters)
 
     def worker(self, worker_id: str) -> Process:
         return Process(
