@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from streetveil.domain.job import new_id
+from streetveil.domain.job import JobStatus, new_id
+from streetveil.domain.reports import JobFilter
 from streetveil.jobs.maintain import Maintain, Recovery
 from streetveil.storage.keys import original_key
 
@@ -94,7 +95,8 @@ def test_a_long_look_for_orphans_holds_up_no_lost_job_and_is_not_begun_twice(hou
             house.files.delete(keys)
             if keys:
                 lose(house)
-                done.append(Maintain(**house.adapters, attempts=house.attempts, clock=house.clock).run_if_due("b"))
+                done.append(house.maintain.run_if_due("b"))
+                lose(house)
 
     maintain = Maintain(
         database=house.sql, storage=Slow(), queue=house.memory, attempts=house.attempts, clock=house.clock
@@ -102,6 +104,7 @@ def test_a_long_look_for_orphans_holds_up_no_lost_job_and_is_not_begun_twice(hou
     recovery = maintain.run_if_due("a")
     assert recovery.orphans == 3
     assert done == [Recovery(requeued=1)]
+    assert house.inspect.page(JobFilter(status=JobStatus.PROCESSING)).jobs == ()
 
 
 def test_a_turn_is_over_when_it_raised(make_house):
