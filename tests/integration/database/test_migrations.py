@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, inspect, text
+from tests.support.servers import wait_until
 
 from streetveil.database import schema
 from streetveil.database.base import BatchRow
@@ -177,5 +179,21 @@ def test_what_a_container_runs_at_its_first_start_makes_a_database_that_can_be_u
         mariadb.execute(script)
     database = SqlDatabase(open_engine(f"mysql+pymysql://root@127.0.0.1:{mariadb.port}/streetveil"))
     database.upgrade()
+    database.check()
+    database.close()
+
+
+def test_an_upgrade_waits_for_the_one_that_another_process_is_at(mariadb):
+    name = f"m{new_id()[-12:]}"
+    database = SqlDatabase(open_engine(mariadb.url(name)))
+    with database._engine.connect() as other:
+        assert other.scalar(text(f"SELECT GET_LOCK('streetveil.{name}', 0)")) == 1
+        upgrading = threading.Thread(target=database.upgrade)
+        upgrading.start()
+        waiting = text("SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT GET_LOCK%'")
+        wait_until(lambda: other.scalar(waiting) == 1, 20)
+        assert tables(database._engine) == set()
+        other.scalar(text(f"SELECT RELEASE_LOCK('streetveil.{name}')"))
+    upgrading.join(60)
     database.check()
     database.close()
