@@ -91,6 +91,8 @@ def lazy_anonymiser(settings: Settings) -> Anonymiser:
 
 def _redactor(settings: Settings) -> Redactor:
     redactor = FileRedactor()
+    if redactor.missing:
+        _log.warning("lossless_jpeg_unavailable", reason=redactor.missing)
     comment = settings.redaction_comment
     return CommentingRedactor(redactor, comment) if comment else redactor
 
