@@ -36,6 +36,8 @@ class Plane:
         self.across, self.down = most[0] // sampling[0], most[1] // sampling[1]
         self.width, self.height = math.ceil(picture.width / self.across), math.ceil(picture.height / self.down)
         self.rows: dict[int, Coefficients] = {}
+        # Samples of blocks that were changed in part, by row and column, as they were before quantisation.
+        self._exact: dict[int, dict[int, Samples]] = {}
         basis = _basis()
         self._inverse = table[:, None] * basis
         self._forward = basis.T / table[None, :]
@@ -46,10 +48,19 @@ class Plane:
         return Size(math.ceil(self.width / BLOCK), math.ceil(self.height / BLOCK))
 
     def decode(self, rows: range, columns: range) -> Samples:
-        """Samples of some blocks, not rounded, not clipped: (8 x rows, 8 x columns)."""
+        """Samples of some blocks, not rounded, not clipped: (8 x rows, 8 x columns).
+
+        Those of a block that was changed in part come as they were given. Quantisation spreads what is left of the
+        original over its whole block: were they read back, an area painted earlier would keep a trace of what an
+        area beside it covers now.
+        """
         blocks = np.stack([self.rows[row][columns.start : columns.stop] for row in rows]).astype(np.float32)
         samples = _product(blocks.reshape(-1, BLOCK * BLOCK), self._inverse) + np.float32(_MIDDLE)
         grid = samples.reshape(len(rows), len(columns), BLOCK, BLOCK)
+        for index, row in enumerate(rows):
+            for column, exact in self._exact.get(row, {}).items():
+                if column in columns:
+                    grid[index, column - columns.start] = exact
         return grid.transpose(0, 2, 1, 3).reshape(len(rows) * BLOCK, len(columns) * BLOCK)
 
     def encode(self, samples: Samples, changed: npt.NDArray[np.bool_], rows: range, columns: range) -> None:
@@ -63,6 +74,8 @@ class Plane:
         """
         shape = len(rows), BLOCK, len(columns), BLOCK
         touched = np.logical_or.reduce(np.logical_or.reduce(changed.reshape(shape), axis=3), axis=1)
+        whole = np.logical_and.reduce(np.logical_and.reduce(changed.reshape(shape), axis=3), axis=1)
+        self._remember(samples, touched, whole, rows, columns)
         blocks = samples.reshape(shape).transpose(0, 2, 1, 3)[touched].reshape(-1, BLOCK * BLOCK)
         exact = np.rint(_product(blocks - np.float32(_MIDDLE), self._forward))
         # More cannot be coded in 8-bit JPEG (T.81, F.1.2): 11 bits of a difference of DC, 10 bits of AC.
@@ -72,6 +85,23 @@ class Plane:
             end = begin + int(touched[index].sum())
             self.rows[row][columns.start : columns.stop][touched[index]] = quantised[begin:end]
             begin = end
+
+    def _remember(
+        self,
+        samples: Samples,
+        touched: npt.NDArray[np.bool_],
+        whole: npt.NDArray[np.bool_],
+        rows: range,
+        columns: range,
+    ) -> None:
+        """Keeps the samples of blocks that were changed in part, for areas that touch them too."""
+        for index, row in enumerate(rows):
+            exact = self._exact.get(row, {})
+            for column in [it for it in exact if it in columns and touched[index, it - columns.start]]:
+                del exact[column]  # what an earlier area left there is out of date
+        for index, column in np.argwhere(touched & ~whole).tolist():
+            block = samples[index * BLOCK : (index + 1) * BLOCK, column * BLOCK : (column + 1) * BLOCK]
+            self._exact.setdefault(rows[index], {})[columns[column]] = block.copy()
 
 
 def _product(blocks: Samples, matrix: Samples) -> Samples:

@@ -321,3 +321,12 @@ def test_a_damaged_file_is_refused_or_redacted_but_never_passed_on(data, changes
     except StreetveilError:
         return
     assert np.abs(by_pillow(result.data) - 128).max() <= 2
+
+
+def test_areas_that_share_a_block_keep_no_trace_of_what_the_other_covers():
+    # Quality 30: what one block's quantisation loses is spread over all of it.
+    for seed in range(20):
+        noise = np.random.default_rng(seed).integers(0, 256, (1, 2, 3), np.uint8)
+        data = encode(noise, Kind("4:4:4", 30))
+        halves = [region(0, 0, 1, 1, style=Style.SOLID), region(1, 0, 2, 1, style=Style.SOLID)]
+        assert np.abs(by_pillow(redact(data, *halves).data) - 128).max() <= 1
