@@ -99,7 +99,7 @@ def _embedded(data_dir: Path, **settings: object) -> Iterator[Embedded]:
             lambda settings: Anonymiser(detector, PixelRedactor(), max_pixels=settings.max_pixels),
         )
         app = create_app(lambda: serve._running(chosen), version="1.2.3")
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", lifespan="on"))
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="on"))
         thread = threading.Thread(target=server.run)
         thread.start()
         while not server.started and thread.is_alive():

@@ -284,7 +284,7 @@ def services_of(world: World, spool_dir: Path) -> ApiServices:
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """Serves the application on a free port of this machine; yields its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", ws="none", lifespan="on")
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none", lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
