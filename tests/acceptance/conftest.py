@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
+from tests.support.model_cache import complete_model_cache
 
-from streetveil.detection.models import BUS, CATALOGUE, ZIDANE
-from streetveil.detection.weights import ModelCache, State, default_root
+from streetveil.detection.models import BUS, ZIDANE
 from streetveil.settings import Settings
 
 STREETVEIL = Path(sys.executable).with_name("streetveil")
@@ -33,10 +33,7 @@ def wait_for(condition, what):
 @pytest.fixture(scope="session")
 def cache():
     """The model cache, complete."""
-    cache = ModelCache(Path(os.environ.get("STREETVEIL_CACHE") or default_root()).expanduser())
-    if any(cache.state(card) is not State.READY for card in CATALOGUE):
-        subprocess.run([STREETVEIL, "models", "pull"], check=True)
-    return cache
+    return complete_model_cache()
 
 
 @pytest.fixture(scope="session")

@@ -62,11 +62,6 @@ Fetch = Callable[[PackageSource, Path, OnBytes], Path]
 Convert = Callable[[str, Sequence[Path], Path], None]
 
 
-def default_root() -> Path:
-    """Where the cache stands unless the operator says otherwise: `~/.cache/streetveil`."""
-    return Path.home() / ".cache" / "streetveil"
-
-
 def _silent(_: Progress) -> None:
     return None
 

@@ -1,6 +1,5 @@
 """The published models themselves: fetched into the default cache on the first run, read from it afterwards."""
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -9,20 +8,18 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import helper
+from tests.support.model_cache import complete_model_cache
 
 from streetveil.detection.conversion.expected import check, load_expected, reference_input
 from streetveil.detection.models import BUS, CATALOGUE, CENTERFACE, CENTERNET, MODELS, PLATEDET
 from streetveil.detection.session import Session
-from streetveil.detection.weights import ModelCache, State, default_root
+from streetveil.detection.weights import ModelCache, State
 from streetveil.errors import ConversionError, ModelMissingError
 
 
 @pytest.fixture(scope="module")
 def cache():
-    place = os.environ.get("STREETVEIL_CACHE")
-    models = ModelCache(Path(place).expanduser() if place else default_root())
-    models.pull(CATALOGUE)
-    return models
+    return complete_model_cache()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The three models together, on photos: the two samples, and the labelled ones where they are present."""
 
-import os
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -8,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.support.model_cache import complete_model_cache
 
 from streetveil.detection.base import Query
 from streetveil.detection.factory import build_scene_detector
-from streetveil.detection.models import BUS, CATALOGUE, CENTERFACE, ZIDANE
-from streetveil.detection.weights import ModelCache, default_root
+from streetveil.detection.models import BUS, CENTERFACE, ZIDANE
 from streetveil.domain.detections import VEHICLES, Label
 from streetveil.domain.geometry import Box
 from streetveil.domain.options import Profile
@@ -33,10 +32,7 @@ ZIDANE_FACES = [Box(920, 110, 1045, 275), Box(560, 255, 665, 425)]
 
 @pytest.fixture(scope="module")
 def cache():
-    place = os.environ.get("STREETVEIL_CACHE")
-    models = ModelCache(Path(place).expanduser() if place else default_root())
-    models.pull(CATALOGUE)
-    return models
+    return complete_model_cache()
 
 
 @pytest.fixture(scope="module")
