@@ -42,6 +42,18 @@ class StalledRequestError(StreetveilError):
     retryable = True
 
 
+class UnauthenticatedError(StreetveilError):
+    """The caller did not prove who they are (HTTP 401)."""
+
+    code = "unauthenticated"
+
+
+class ForbiddenError(StreetveilError):
+    """The caller is known, but may not do this (HTTP 403)."""
+
+    code = "forbidden"
+
+
 class NotFoundError(StreetveilError):
     """What was asked for does not exist, or no longer (HTTP 404)."""
 

@@ -25,6 +25,8 @@ RETRY_UNAVAILABLE_S = 5
 # Kinds from `streetveil.errors` with their statuses; all others are the service's own fault: 500.
 _STATUSES: Mapping[type[StreetveilError], HTTPStatus] = {
     errors.MalformedRequestError: HTTPStatus.BAD_REQUEST,
+    errors.UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
+    errors.ForbiddenError: HTTPStatus.FORBIDDEN,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.StalledRequestError: HTTPStatus.REQUEST_TIMEOUT,
     errors.ConflictError: HTTPStatus.CONFLICT,
