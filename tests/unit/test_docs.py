@@ -56,7 +56,9 @@ def test_a_command_in_the_documents_can_be_typed(words):
     command, rest = program(), words[1:]
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
         assert rest[0] in command.commands, f"no such command: {' '.join(words)}"
-        command, rest = command.commands[rest[0]], rest[1:]
+        # The context's command is imported; the list's may not be yet.
+        command = command.commands[rest[0]].make_context(rest[0], [], resilient_parsing=True).command
+        rest = rest[1:]
     context = typer.Context(command, info_name=words[0])
     if not {"--help", "-h", "--version"} & set(rest):
         command.parse_args(context, rest)

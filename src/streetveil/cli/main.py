@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from streetveil import __version__
-from streetveil.cli import (
-    bench,
-    config,
-    database,
-    detect,
-    evaluate,
-    jobs,
-    maintain,
-    models,
-    redact,
-    serve,
-    verify,
-    worker,
-)
+from streetveil.cli.later import CommandLater
 from streetveil.cli.text import visible
 from streetveil.errors import StreetveilError
 
 # sysexits.h has no code for "some files failed"; 1 is that, 2 is click's for wrong usage, 3 is ours for all else.
 EXIT_ERROR = 3
 
+# Each verb's place, and the first line of its help, which a test compares: listing them all imports none of them.
+_VERBS = (
+    ("redact", "redact:redact", "Blur faces and licence plates in photos."),
+    ("detect", "detect:detect", "Find faces, licence plates and vehicles without redacting anything."),
+    ("serve", "serve:serve", "Run the HTTP service: embedded with its workers, or the API alone."),
+    ("worker", "worker:worker", "Take jobs from the Redis queue and process them. Start as many as you like."),
+    (
+        "maintain",
+        "maintain:maintain",
+        "Queue lost jobs again, finish erasures, expire what is old, remove objects that belong to no job.",
+    ),
+    ("evaluate", "evaluate:evaluate", "Measure on labelled photos how much of each object redaction covers."),
+    ("verify", "verify:verify", "Prove that a redacted JPEG is the original outside of its regions."),
+    ("bench", "bench:build_app", "Measure what the parts cost on this machine."),
+    ("models", "models:build_app", "List, fetch and check the default models and sample photos."),
+    ("jobs", "jobs:build_app", "List, show and retry jobs."),
+    ("db", "database:build_app", "Bring the database to this version's schema, or check it."),
+    ("config", "config:build_app", "Show the settings in force."),
+)
+
+# Photos are worked on side by side, one per core. Libraries that use several threads for one of them only get in
+# each other's way, and each keeps a stack and an arena for every core. ONNX Runtime is told by detection/session.py.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+
 
 def build_app() -> typer.Typer:
     """The whole command tree."""
     app = typer.Typer(
         name="streetveil",
+        cls=_Verbs,
         help="Finds and irreversibly blurs faces and licence plates in street and car photos, and lists the vehicles.",
         no_args_is_help=True,
         rich_markup_mode="rich",
@@ -42,19 +56,14 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_version_option)
-    app.command("redact")(redact.redact)
-    app.command("detect")(detect.detect)
-    app.command("serve")(serve.serve)
-    app.command("worker")(worker.worker)
-    app.command("maintain")(maintain.maintain)
-    app.command("evaluate")(evaluate.evaluate)
-    app.command("verify")(verify.verify)
-    app.add_typer(bench.build_app(), name="bench")
-    app.add_typer(models.build_app(), name="models")
-    app.add_typer(jobs.build_app(), name="jobs")
-    app.add_typer(database.build_app(), name="db")
-    app.add_typer(config.build_app(), name="config")
     return app
+
+
+class _Verbs(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - whatever Typer gives its groups
+        super().__init__(**attributes)
+        for name, place, summary in _VERBS:
+            self.add_command(CommandLater(name, f"streetveil.cli.{place}", summary))
 
 
 def _show_version(value: bool) -> None:
@@ -73,6 +82,8 @@ def _version_option(
 
 def run() -> None:
     """Entry point of the installed command."""
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")  # read when the library is first imported, which is later than this
     try:
         build_app()()
     except StreetveilError as error:

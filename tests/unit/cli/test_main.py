@@ -1,6 +1,9 @@
+import subprocess
 import sys
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from streetveil import __version__
 from streetveil.cli import main
@@ -25,6 +28,33 @@ def test_help_tells_all_there_is(streetveil, command, told, flag):
 
     assert result.exit_code == 0
     assert [word for word in told if word not in result.stdout] == []
+
+
+def test_the_list_of_verbs_says_of_each_what_its_own_help_says_first():
+    program = get_command(main.build_app())
+    assert isinstance(program, TyperGroup)
+    verbs = program.commands
+
+    said = {name: verb.get_short_help_str(200) for name, verb in verbs.items()}
+    own = {name: verb.make_context(name, [], resilient_parsing=True).command for name, verb in verbs.items()}
+    assert said == {name: verb.get_short_help_str(200) for name, verb in own.items()}
+
+
+def test_helping_imports_nothing_heavy_and_each_library_is_told_to_use_one_thread():
+    code = (
+        "import os, sys\n"
+        "from streetveil.cli import main\n"
+        "sys.argv = ['streetveil', '--help']\n"
+        "try: main.run()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'cv2', 'onnxruntime', 'sqlalchemy', 'fastapi', 'pydantic', 'redis'}\n"
+        "print(sorted(heavy & sys.modules.keys()), os.environ['OPENBLAS_NUM_THREADS'], file=sys.stderr)\n"
+        "import cv2; print(cv2.getNumThreads(), file=sys.stderr)\n"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ended.stderr.split("\n")[:2] == ["[] 1", "1"]
 
 
 def test_the_version_is_told(streetveil):
