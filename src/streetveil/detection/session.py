@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+# The official builds tell Microsoft which models run where, from two threads of their own, unless this is set
+# before they are imported. A service that sees people's photos tells nobody anything.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 import onnxruntime
 
 from streetveil.errors import ModelError, ModelMissingError, UnsupportedModelError
