@@ -1,6 +1,7 @@
 """Settings become adapters, adapters become services: the only place where things are wired together.
 
 Each backend is chosen on its own. Without `REDIS_URL` the queue lives in this process, and the workers with it.
+What is chosen is imported where it is chosen: no process waits for, and keeps in memory, what it does not use.
 """
 
 from __future__ import annotations
@@ -15,18 +16,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from streetveil import __version__
-from streetveil.database.engine import open_engine, sqlite_url
 from streetveil.database.folder_lock import DataFolderLock
-from streetveil.database.unit_of_work import SqlDatabase
-from streetveil.detection.factory import build_scene_detector
 from streetveil.detection.lazy import LazySceneDetector
 from streetveil.detection.models import MODELS, Task
-from streetveil.detection.scene import ProfiledSceneDetector
-from streetveil.detection.weights import ModelCache
 from streetveil.domain.detections import VEHICLES, Label
 from streetveil.errors import UnavailableError
 from streetveil.jobs.anonymise import Anonymiser
@@ -39,16 +36,13 @@ from streetveil.jobs.retention import Retention
 from streetveil.jobs.retry import Retry
 from streetveil.jobs.submit import Submit
 from streetveil.queue.base import JobQueue
-from streetveil.queue.dramatiq_queue import DramatiqQueue
-from streetveil.queue.memory import MemoryQueue
 from streetveil.redaction.base import Redactor
-from streetveil.redaction.comment import CommentingRedactor
-from streetveil.redaction.redactor import FileRedactor
 from streetveil.settings import Settings
 from streetveil.storage.base import ObjectStore
-from streetveil.storage.local import LocalObjectStore
-from streetveil.storage.s3 import S3ObjectStore
-from streetveil.storage.s3_options import S3Options
+
+if TYPE_CHECKING:
+    from streetveil.database.unit_of_work import SqlDatabase
+    from streetveil.detection.scene import ProfiledSceneDetector
 
 _log = structlog.get_logger(__name__)
 
@@ -90,6 +84,9 @@ def lazy_anonymiser(settings: Settings) -> Anonymiser:
 
 
 def _redactor(settings: Settings) -> Redactor:
+    from streetveil.redaction.comment import CommentingRedactor
+    from streetveil.redaction.redactor import FileRedactor
+
     redactor = FileRedactor()
     if redactor.missing:
         _log.warning("lossless_jpeg_unavailable", reason=redactor.missing)
@@ -157,6 +154,9 @@ def open_for_operators(settings: Settings) -> Iterator[Services]:
 @contextmanager
 def open_database(settings: Settings) -> Iterator[SqlDatabase]:
     """The database alone, whatever its schema."""
+    from streetveil.database.engine import open_engine, sqlite_url
+    from streetveil.database.unit_of_work import SqlDatabase
+
     url = settings.database_url
     engine = open_engine(
         url.get_secret_value() if url else sqlite_url(settings.data_dir / "streetveil.db"),
@@ -218,7 +218,12 @@ def _connected(settings: Settings, anonymise: Anonymiser) -> Iterator[Services]:
 
 def _open_storage(settings: Settings) -> ObjectStore:
     if settings.s3_bucket is None:
+        from streetveil.storage.local import LocalObjectStore
+
         return LocalObjectStore.open(settings.data_dir / "objects")
+    from streetveil.storage.s3 import S3ObjectStore
+    from streetveil.storage.s3_options import S3Options
+
     key, secret, token = settings.aws_access_key_id, settings.aws_secret_access_key, settings.aws_session_token
     return S3ObjectStore.open(
         S3Options(
@@ -240,7 +245,11 @@ def _open_storage(settings: Settings) -> ObjectStore:
 
 def _open_queue(settings: Settings) -> JobQueue:
     if settings.redis_url is None:
+        from streetveil.queue.memory import MemoryQueue
+
         return MemoryQueue()
+    from streetveil.queue.dramatiq_queue import DramatiqQueue
+
     return DramatiqQueue(settings.redis_url.get_secret_value(), heartbeat_s=settings.redis_heartbeat_s)
 
 
@@ -277,6 +286,9 @@ def _unique_worker_id(settings: Settings) -> str:
 
 
 def _load_detector(settings: Settings) -> ProfiledSceneDetector:
+    from streetveil.detection.factory import build_scene_detector
+    from streetveil.detection.weights import ModelCache
+
     return build_scene_detector(
         ModelCache(settings.streetveil_cache),
         model_paths=_model_paths(settings),

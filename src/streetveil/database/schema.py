@@ -1,23 +1,26 @@
-"""Which schema a database has, and how it gets this version's. Alembic's scripts are in `migrations/`."""
+"""Which schema a database has, and how it gets this version's. Alembic's scripts are in `migrations/`.
+
+Alembic is imported only where there is something to change: it takes as long as all else that opens a database.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from streetveil.errors import ConfigurationError, DatabaseUnavailableError, SchemaMismatchError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 _WAIT_FOR_OTHERS_S = 600
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_STEPS = (_MIGRATIONS / "versions",)
 
 
 @contextmanager
@@ -47,8 +50,12 @@ def upgrade(connection: Connection) -> None:
     Raises:
         SchemaMismatchError: the schema is newer than this version of the program.
     """
+    if _current(connection) == head():
+        return
+    from alembic import command  # noqa: PLC0415
+
     _refuse_newer(connection)
-    _run(connection, command.upgrade, "head")
+    command.upgrade(_config(connection), "head")
 
 
 def downgrade(connection: Connection, revision: str) -> None:
@@ -58,16 +65,15 @@ def downgrade(connection: Connection, revision: str) -> None:
         SchemaMismatchError: the schema is newer than this version of the program.
         ConfigurationError: there is no such revision.
     """
+    from alembic import command  # noqa: PLC0415
+
     _refuse_newer(connection)
-    known = [
-        "base",
-        *(step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions("base", "heads")),
-    ]
+    known = ["base", *_revisions()]
     if revision not in known:
         raise ConfigurationError(
             f"The schema cannot be taken back to {revision[:40]!r}; there are: {', '.join(known)}."
         )
-    _run(connection, command.downgrade, revision)
+    command.downgrade(_config(connection), revision)
 
 
 def check(connection: Connection) -> None:
@@ -76,41 +82,47 @@ def check(connection: Connection) -> None:
     Raises:
         SchemaMismatchError: it is older, newer or missing.
     """
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current != _head():
+    current = _current(connection)
+    if current != head():
         _refuse_newer(connection)
         raise SchemaMismatchError(
-            f"The database's schema is {current or 'empty'}, this version needs {_head()}: run `streetveil db upgrade`."
+            f"The database's schema is {current or 'empty'}, this version needs {head()}: run `streetveil db upgrade`."
         )
     # Changes nothing, but a server that is read-only refuses it all the same.
     connection.execute(text("UPDATE alembic_version SET version_num = version_num WHERE 1 = 0"))
 
 
+def head() -> str:
+    """The newest revision, by the names of the scripts: `rev_0001_jobs.py` holds revision 0001, and they count up."""
+    return _revisions()[-1]
+
+
+def _revisions() -> list[str]:
+    return sorted(path.stem.split("_")[1] for folder in _STEPS for path in folder.glob("rev_*.py"))
+
+
+def _current(connection: Connection) -> str | None:
+    """What Alembic has noted in the database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    current: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return current
+
+
 def _refuse_newer(connection: Connection) -> None:
-    current = MigrationContext.configure(connection).get_current_revision()
-    try:
-        if current is not None:
-            ScriptDirectory.from_config(_config()).get_revision(current)
-    except CommandError:
+    current = _current(connection)
+    if current is not None and current not in _revisions():
         raise SchemaMismatchError(
             f"The database's schema {current} is newer than this version of the program: install a newer version."
-        ) from None
+        )
 
 
-@cache
-def _head() -> str | None:
-    """The newest revision. Cached, for readiness asks often."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+def _config(connection: Connection) -> Config:
+    from alembic.config import Config  # noqa: PLC0415
 
-
-def _run(connection: Connection, act: Callable[..., Any], revision: str) -> None:
-    config = _config()
-    config.attributes["connection"] = connection
-    act(config, revision)
-
-
-def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("version_locations", os.pathsep.join(str(folder).replace("%", "%%") for folder in _STEPS))
     config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
     return config

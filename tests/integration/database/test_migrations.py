@@ -105,15 +105,8 @@ def test_old_rows_live_through_the_next_step_up_and_down(database, engine, make_
         "        table.drop_column('priority')\n"
     )
 
-    today = schema._config
-
-    def with_step():
-        config = today()
-        here = f"{config.get_main_option('script_location')}/versions:{step.parent}"
-        config.set_main_option("version_locations", here)
-        return config
-
-    monkeypatch.setattr(schema, "_config", with_step)
+    steps = (*schema._STEPS, step.parent)
+    monkeypatch.setattr(schema, "_STEPS", steps)
     database.upgrade()
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT priority FROM processed_images")) == 5
@@ -121,7 +114,7 @@ def test_old_rows_live_through_the_next_step_up_and_down(database, engine, make_
     for use in (database.check, database.upgrade, lambda: database.downgrade("base")):
         with pytest.raises(SchemaMismatchError, match="newer"):
             use()
-    monkeypatch.setattr(schema, "_config", with_step)
+    monkeypatch.setattr(schema, "_STEPS", steps)
     database.downgrade("0001")
     monkeypatch.undo()
     database.check()

@@ -3,10 +3,12 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateTable
 
+from streetveil.database import schema
 from streetveil.database.engine import open_engine, sqlite_url
 from streetveil.database.tables import Base
 from streetveil.database.unit_of_work import SqlDatabase
@@ -49,6 +51,12 @@ def test_a_newer_schema_is_refused_and_left_alone(database, engine):
     for use in (database.check, database.upgrade):
         with pytest.raises(SchemaMismatchError, match="newer"):
             use()
+
+
+def test_the_revisions_that_files_are_named_for_are_alembics():
+    scripts = ScriptDirectory(schema._MIGRATIONS).walk_revisions()
+
+    assert schema._revisions() == [step.revision for step in scripts][::-1]
 
 
 def test_the_tables_can_be_written_in_the_language_of_mysql():
