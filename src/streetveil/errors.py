@@ -183,6 +183,12 @@ class ResultNotReadyError(ConflictError):
     code = "result_not_ready"
 
 
+class HeldBackError(ConflictError):
+    """The job has a result in which something was still found: a person must look before it is handed out."""
+
+    code = "needs_review"
+
+
 class DatasetError(UnprocessableError):
     """A data set to measure on is missing or broken; the message names the file and the line."""
 
@@ -222,6 +228,12 @@ class RedactionFailedError(UnprocessableError):
     code = "redaction_failed"
 
 
+class NeedsReviewError(UnprocessableError):
+    """Something was still found in the redacted picture, however often it was redacted: it is not handed out."""
+
+    code = "needs_review"
+
+
 # --- what we depend on -------------------------------------------------------------------------
 
 
@@ -235,6 +247,12 @@ class ObjectMissingError(StreetveilError):
     """An object that a job's row names is not in storage."""
 
     code = "object_missing"
+
+
+class KeysUnavailableError(UnavailableError):
+    """The keys that tokens are checked with cannot be fetched from the identity provider."""
+
+    code = "keys_unavailable"
 
 
 class DatabaseUnavailableError(UnavailableError):

@@ -1,0 +1,1 @@
+"""Tokens: who the caller is. The only room that knows JSON Web Tokens."""

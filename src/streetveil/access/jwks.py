@@ -1,0 +1,144 @@
+"""Keys that an identity provider publishes (JWK Set, RFC 7517), kept, renewed and rotated."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from jwt import PyJWK, PyJWTError
+
+from streetveil.access.keys import VerificationKey, bind
+from streetveil.errors import ConfigurationError, KeysUnavailableError
+
+_log = structlog.get_logger(__name__)
+
+_MAX_BYTES = 1024 * 1024
+_TIMEOUT_S = 5.0
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+Fetch = Callable[[str], Mapping[str, Any]]
+
+
+class RemoteKeys:
+    """A `KeySource` over a JWKS URL.
+
+    The set is fetched when the first token comes, again when it is older than `fresh_s`, and when a token
+    names a key that is not in it (the provider has rotated). No more often than every `pause_s` seconds
+    though, whatever tokens ask for and whether or not the provider answers: who sends tokens with made-up
+    names must not make us flood it. While it does not answer, the keys last seen serve for `stale_s`.
+
+    Args:
+        fetch: returns the parsed document of a URL; raises OSError or ValueError.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        fresh_s: float = 300,
+        stale_s: float = 24 * 3600,
+        pause_s: float = 15,
+        fetch: Fetch | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Fetches nothing yet.
+
+        Raises:
+            ConfigurationError: the URL is neither https nor of this machine.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+            raise ConfigurationError("JWKS_URL must be an https address: whoever changes the keys lets anyone in.")
+        self._url = url
+        self._fresh_s = fresh_s
+        self._stale_s = stale_s
+        self._pause_s = pause_s
+        self._fetch = fetch or fetch_json
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._keys: Mapping[str | None, VerificationKey] = {}
+        self._fetched_at: float | None = None
+        self._tried_at: float | None = None
+
+    def key(self, key_id: str | None) -> VerificationKey | None:
+        keys = self._current(wanted=key_id)
+        if key_id is None and len(keys) == 1:
+            return next(iter(keys.values()))
+        return keys.get(key_id)
+
+    def _current(self, wanted: str | None) -> Mapping[str | None, VerificationKey]:
+        # Held while fetching: the others wait for the same answer instead of asking too.
+        with self._lock:
+            now = self._clock()
+            age = None if self._fetched_at is None else now - self._fetched_at
+            missing = wanted is not None and wanted not in self._keys
+            may_ask = self._tried_at is None or now - self._tried_at >= self._pause_s
+            if may_ask and (age is None or age >= self._fresh_s or missing):
+                self._tried_at = now
+                if self._renew():
+                    age = 0.0
+            if age is None or age > self._stale_s:
+                raise KeysUnavailableError("The keys that tokens are checked with cannot be fetched; try again.")
+            return self._keys
+
+    def _renew(self) -> bool:
+        try:
+            keys = _read(self._fetch(self._url))
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            _log.warning("jwks_not_fetched", error=type(error).__name__)
+            return False
+        self._keys = keys
+        self._fetched_at = self._clock()
+        return True
+
+
+def _read(document: Mapping[str, Any]) -> dict[str | None, VerificationKey]:
+    """The set's signature keys by name; those of other kinds are left out, as RFC 7517, section 5, asks."""
+    entries = document.get("keys") if isinstance(document, Mapping) else None
+    if not isinstance(entries, list):
+        raise ValueError("not a JWK Set")  # noqa: TRY004 - what is wrong is the document
+    keys: dict[str | None, VerificationKey] = {}
+    for entry in entries:
+        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+            continue
+        name, algorithm = entry.get("kid"), entry.get("alg")
+        try:
+            bound = bind(PyJWK(entry, algorithm if isinstance(algorithm, str) else None).key)
+        except (PyJWTError, ValueError, TypeError, KeyError):
+            continue
+        if bound is not None and (algorithm is None or algorithm in bound.algorithms):
+            keys[name if isinstance(name, str) else None] = bound
+    if not keys:
+        raise ValueError("a JWK Set without a usable key")
+    return keys
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The address is the operator's choice, not the answer's."""
+
+    def redirect_request(self, *_args: object) -> None:
+        return None
+
+
+def fetch_json(url: str) -> Mapping[str, Any]:
+    """The JSON document at `url`.
+
+    Raises:
+        OSError: it could not be had.
+        ValueError: it is no JSON, or over a megabyte.
+    """
+    opener = urllib.request.build_opener(_NoRedirect)
+    with opener.open(url, timeout=_TIMEOUT_S) as response:
+        body = response.read(_MAX_BYTES + 1)
+    if len(body) > _MAX_BYTES:
+        raise ValueError("too long for a JWK Set")
+    document: Mapping[str, Any] = json.loads(body)
+    return document

@@ -1,0 +1,162 @@
+"""Published keys: when they are fetched, when they are not, and what serves meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from streetveil.access.jwks import RemoteKeys
+from streetveil.access.tokens import JwtAuthenticator
+from streetveil.errors import ConfigurationError, KeysUnavailableError, UnauthenticatedError
+
+URL = "https://id.test/jwks.json"
+
+
+def published(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, name: str | None, **members: object
+) -> dict[str, Any]:
+    algorithm = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    entry: dict[str, Any] = json.loads(algorithm.to_jwk(key.public_key()))  # type: ignore[arg-type]
+    return entry | ({"kid": name} if name else {}) | members
+
+
+@dataclass
+class Provider:
+    """An identity provider that counts how often it is asked."""
+
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    down: bool = False
+    asked: int = 0
+
+    def __call__(self, url: str) -> Mapping[str, Any]:
+        assert url == URL
+        self.asked += 1
+        if self.down:
+            raise OSError("connection refused")
+        return {"keys": self.keys}
+
+
+@dataclass
+class Clock:
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def provider(rsa_key: rsa.RSAPrivateKey) -> Provider:
+    return Provider([published(rsa_key, "one")])
+
+
+@pytest.fixture
+def keys(provider: Provider, clock: Clock) -> RemoteKeys:
+    return RemoteKeys(URL, fetch=provider, clock=clock)
+
+
+def test_keys_are_fetched_once_and_again_when_they_are_old(keys: RemoteKeys, provider: Provider, clock: Clock) -> None:
+    for _ in range(100):
+        assert keys.key("one") is not None
+    assert provider.asked == 1
+    clock.now += 301
+    assert keys.key("one") is not None
+    assert provider.asked == 2
+
+
+def test_a_new_key_is_found_when_a_token_names_it(
+    keys: RemoteKeys, provider: Provider, clock: Clock, ec_key: ec.EllipticCurvePrivateKey, now: datetime
+) -> None:
+    assert keys.key("one") is not None
+    provider.keys = [published(ec_key, "two")]
+    clock.now += 20
+    claims = {"sub": "ann", "exp": now + timedelta(hours=1)}
+    token = jwt.encode(claims, ec_key, "ES256", headers={"kid": "two"})
+    assert JwtAuthenticator(keys)(token).subject == "ann"
+    assert keys.key("one") is None  # and what was withdrawn no longer holds
+
+
+def test_made_up_names_do_not_flood_the_provider(keys: RemoteKeys, provider: Provider, clock: Clock) -> None:
+    for number in range(1000):
+        assert keys.key(f"made-up-{number}") is None
+        clock.now += 0.01
+    assert provider.asked == 1
+
+
+def test_while_the_provider_is_down_the_last_keys_serve_for_a_day(
+    keys: RemoteKeys, provider: Provider, clock: Clock
+) -> None:
+    assert keys.key("one") is not None
+    provider.down = True
+    clock.now += 23 * 3600
+    assert keys.key("one") is not None
+    clock.now += 2 * 3600
+    with pytest.raises(KeysUnavailableError):
+        keys.key("one")
+    provider.down = False
+    clock.now += 20
+    assert keys.key("one") is not None
+
+
+def test_a_provider_that_never_answered_is_not_asked_at_every_request(
+    keys: RemoteKeys, provider: Provider, clock: Clock
+) -> None:
+    provider.down = True
+    for _ in range(50):
+        with pytest.raises(KeysUnavailableError):
+            keys.key("one")
+        clock.now += 0.1
+    assert provider.asked == 1
+
+
+def test_an_unusable_set_does_not_replace_a_good_one(keys: RemoteKeys, provider: Provider, clock: Clock) -> None:
+    assert keys.key("one") is not None
+    provider.keys = []
+    clock.now += 301
+    assert keys.key("one") is not None
+
+
+def test_keys_of_other_uses_and_kinds_are_left_out(
+    rsa_key: rsa.RSAPrivateKey, ec_key: ec.EllipticCurvePrivateKey, clock: Clock
+) -> None:
+    weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    provider = Provider(
+        [
+            published(ec_key, "good"),
+            published(rsa_key, "for encryption", use="enc"),
+            published(rsa_key, "another algorithm", alg="PS256"),
+            published(weak, "weak"),
+            {"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA", "kid": "shared"},
+            {"kty": "RSA", "kid": "broken"},
+        ]
+    )
+    keys = RemoteKeys(URL, fetch=provider, clock=clock)
+    names = ("good", "for encryption", "another algorithm", "weak", "shared", "broken")
+    assert [name for name in names if keys.key(name)] == ["good"]
+
+
+def test_a_token_without_a_key_s_name_holds_where_there_is_one_key(
+    keys: RemoteKeys, provider: Provider, rsa_key: rsa.RSAPrivateKey, now: datetime
+) -> None:
+    token = jwt.encode({"sub": "ann", "exp": now + timedelta(hours=1)}, rsa_key, "RS256")
+    assert JwtAuthenticator(keys)(token).subject == "ann"
+    two = Provider([*provider.keys, published(rsa_key, "again")])
+    with pytest.raises(UnauthenticatedError):
+        JwtAuthenticator(RemoteKeys(URL, fetch=two))(token)
+
+
+@pytest.mark.parametrize("url", ["http://id.test/jwks", "file:///etc/passwd", "ftp://id.test/", "jwks.json", ""])
+def test_addresses_that_anyone_could_answer_for_are_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        RemoteKeys(url)
