@@ -1,32 +1,23 @@
-import json
-
-import numpy as np
 import pytest
-from PIL import Image
 
 
-@pytest.fixture
-def photo(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "photo.jpg", quality=80)
-    return str(tmp_path / "photo.jpg")
-
-
-def test_every_way_is_timed_and_told_apart(streetveil, photo, tmp_path):
-    result = streetveil(
-        "bench", "redaction", photo, "--repeat", "2", "--regions", "2", "--json", str(tmp_path / "f.json")
-    )
+@pytest.mark.parametrize("section", ["all", "models", "job"])
+def test_every_section_is_explained(streetveil, section):
+    assert f" {section} " in streetveil("bench", "--help").output
+    result = streetveil("bench", section, "--help")
     assert result.exit_code == 0
-    assert "coefficients" in result.output
-    figures = json.loads((tmp_path / "f.json").read_text())
-    ways = {way["name"]: way for way in figures["ways"]}
-    assert ways["coefficients"]["lossless"] is True
-    assert ways["pixels"]["lossless"] is False
-    assert ways["full decode"]["bytes"] is None
-    assert figures["photo"]["width"] == 320
-    assert all(way["core_ms"] > 0 and way["wall_ms"] > 0 for way in ways.values())
+    assert "--seconds" in result.output
+    assert "--images" in result.output
 
 
-def test_json_alone_goes_to_standard_output(streetveil, photo):
-    figures = json.loads(streetveil("bench", "redaction", photo, "--repeat", "1", "--json", "-").output)
-    assert figures["regions"] == 3
+@pytest.mark.parametrize("words", [["bench"], ["bench", "--seconds", "1"], ["bench", "models", "job"]])
+def test_without_models_it_says_how_to_get_them(streetveil, words):
+    result = streetveil(*words)
+
+    assert result.exit_code != 0
+    assert "streetveil models pull" in str(result.exception)
+
+
+def test_a_section_that_there_is_not_is_refused(streetveil):
+    assert streetveil("bench", "models", "coffee").exit_code == 2
+    assert streetveil("bench", "coffee").exit_code == 2

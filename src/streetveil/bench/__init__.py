@@ -1,0 +1,1 @@
+"""Measures what the product costs on this machine: models, job, service and how each grows."""

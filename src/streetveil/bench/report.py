@@ -1,0 +1,40 @@
+"""Everything that one run of the bench measured. docs/performance.md documents its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from streetveil.bench.sample import Ratio, Series
+
+SCHEMA = 1
+"""Raised when a field changes its meaning or goes; new ones may come at any time."""
+
+
+@dataclass(slots=True)
+class Report:
+    """The figures, in the order in which they were measured.
+
+    Attributes:
+        machine: see `machine.py`.
+        photos: what was measured on, and what was found in it.
+        profile: how thoroughly was looked.
+        series: kinds of work that took turns, so that they compare.
+        ratios: between those.
+    """
+
+    machine: Mapping[str, object]
+    photos: Mapping[str, object] = field(default_factory=dict)
+    profile: str = ""
+    series: Sequence[Series] = ()
+    ratios: Sequence[Ratio] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "schema": SCHEMA,
+            "machine": dict(self.machine),
+            "profile": self.profile,
+            "photos": dict(self.photos),
+            "series": [series.as_dict() for series in self.series],
+            "ratios": [ratio.as_dict() for ratio in self.ratios],
+        }

@@ -1,0 +1,72 @@
+"""What `streetveil bench` shows on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from streetveil.bench.report import Report
+from streetveil.bench.sample import Ratio, Series
+
+
+def show(report: Report, console: Console) -> None:
+    """Prints the head and every table that has rows."""
+    _head(report, console)
+    if report.series:
+        console.print(_speeds(report.series))
+    if report.ratios:
+        console.print(_ratios(report.ratios))
+
+
+def _head(report: Report, console: Console) -> None:
+    facts = report.machine
+    lines = [
+        f"{facts['date']}  {facts['processor']}, {facts['cores']} cores, load {_listed(facts['load_average'])}",
+        f"{facts['system']}, Python {facts['python']}, {_listed(facts['versions'])}",
+    ]
+    if photos := report.photos:
+        lines += [
+            f"photos: {photos['source']}; profile {report.profile}",
+            f"regions in each: {_listed(photos['regions'])}; vehicles: {_listed(photos['vehicles'])}",
+        ]
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _listed(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {item}" for name, item in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _speeds(series: Sequence[Series]) -> Table:
+    table = _table("what", "at once", "photos/s", "least", "most", "core ms")
+    for item in series:
+        rates = [sample.rate for sample in item.samples]
+        table.add_row(
+            item.name,
+            str(item.threads),
+            f"{item.rate:.1f}",
+            f"{min(rates):.1f}",
+            f"{max(rates):.1f}",
+            f"{item.core_ms:.1f}",
+        )
+    return table
+
+
+def _ratios(ratios: Sequence[Ratio]) -> Table:
+    table = _table("ratio", "at once", "photos/s", "least", "most", "core ms")
+    for item in ratios:
+        low, high = item.spread
+        table.add_row(item.name, str(item.threads), f"{item.wall:.2f}", f"{low:.2f}", f"{high:.2f}", f"{item.core:.2f}")
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, title="", title_justify="left")
+    table.add_column(first, no_wrap=True)
+    for heading in others:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
