@@ -33,7 +33,6 @@ _PLUGINS: dict[ImageFormat, type[ImageFile.ImageFile]] = {
     ImageFormat.BMP: BmpImagePlugin.BmpImageFile,
 }
 _PNG_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-_JPEG_COLOUR = frozenset({jpeg.APP0, jpeg.APP14})
 
 
 def decode(data: bytes, kind: ImageFormat, size: Size) -> Image.Image:
@@ -66,13 +65,7 @@ def pixels_only(data: bytes, kind: ImageFormat) -> bytes:
     reader = Reader(data, complete=True)
     match kind:
         case ImageFormat.JPEG:
-            layout = jpeg.take_apart(data)
-            kept = [
-                data[segment.start : segment.end]
-                for segment in layout.segments
-                if segment.marker in _JPEG_COLOUR or not jpeg.is_application(segment)
-            ]
-            return b"".join([data[:2], *kept, *(data[piece] for piece in layout.scans)])
+            return jpeg.picture_only(data, jpeg.take_apart(data))
         case ImageFormat.PNG:
             found = [chunk for chunk in png.chunks(reader) if chunk.kind in _PNG_PIXELS]
             return png.SIGNATURE + b"".join(chunk.encode() for chunk in found)

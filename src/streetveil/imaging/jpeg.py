@@ -164,10 +164,32 @@ def take_apart(data: bytes) -> Layout:
     raise UndecodableImageError("The JPEG has too many segments.")
 
 
+def picture_only(data: bytes, layout: Layout) -> bytes:
+    """The file without anything that its samples and their colours do not need.
+
+    Args:
+        data: the whole file.
+        layout: `data` taken apart.
+    """
+    kept = [
+        data[segment.start : segment.end]
+        for segment in layout.segments
+        if segment.marker in {APP0, APP14} or not is_application(segment)
+    ]
+    return b"".join([data[:2], *kept, *(data[piece] for piece in layout.scans)])
+
+
 def restart_interval(layout: Layout) -> int:
     """MCUs between restart markers in the first scan; 0 where there are none."""
     intervals = [int.from_bytes(segment.payload[:2]) for segment in layout.segments if segment.marker == DRI]
     return intervals[-1] if intervals else 0
+
+
+def marker_at(data: bytes, start: int) -> int:
+    """Where the byte stands that names the marker of a segment from `start` on; 0xFF may fill any room before it."""
+    while data[start] == 0xFF:
+        start += 1
+    return start
 
 
 def is_application(segment: Segment) -> bool:

@@ -35,7 +35,7 @@ def scaled_size(full: Size, at_least: Size) -> Size:
     return full
 
 
-def decode_rgb(data: bytes, full: Size, target: Size) -> npt.NDArray[np.uint8]:
+def decode_rgb(data: bytes, layout: jpeg.Layout, full: Size, target: Size) -> npt.NDArray[np.uint8]:
     """Stored pixels at the scale whose size is `target`: uint8 (height, width, 3), RGB, not turned.
 
     The accurate DCT and the smooth upsampling are used: the fast ones were not measurably faster here (AVX2),
@@ -43,18 +43,19 @@ def decode_rgb(data: bytes, full: Size, target: Size) -> npt.NDArray[np.uint8]:
 
     Args:
         data: the whole file.
+        layout: `data` taken apart, so that what is no whole file is refused before it is decoded.
         full: what the header promised; the decoder must see the same, or nothing is allocated.
         target: as `scaled_size` returns it.
 
     Raises:
         UndecodableImageError: data end early, do not decode, or are not what the header promised.
     """
-    components = jpeg.take_apart(data).frame.components
+    components = layout.frame.components
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
     except (ValueError, KeyError):
         # TurboJPEG has names for the usual sampling factors only, and refuses all others
-        image = decode_unusual(data, full)
+        image = decode_unusual(jpeg.picture_only(data, layout), full)
         return np.array(image.convert("RGB").resize(target, Image.Resampling.BOX, reducing_gap=1.0))
     if (width, height) != full:
         raise UndecodableImageError("The JPEG is not of the size that its header promises.")
@@ -70,16 +71,19 @@ def cmyk_to_rgb(inverted: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8)
 
 
-def decode_unusual(data: bytes, size: Size) -> Image.Image:
+def decode_unusual(bare: bytes, size: Size) -> Image.Image:
     """A JPEG of sampling factors that only libjpeg itself decodes, through Pillow.
 
     Pillow does not pass libjpeg's warnings on. So the file is decoded again with noise behind the data of each
     scan: a whole picture never gets to see it, and a cut one becomes another picture.
 
+    Args:
+        bare: as `jpeg.picture_only` returns it.
+        size: what the header promised.
+
     Raises:
         UndecodableImageError: data end early or do not decode.
     """
-    bare = decoders.pixels_only(data, ImageFormat.JPEG)
     layout = jpeg.take_apart(bare)
     begin = layout.scans[0].start
     noisy = b"".join([bare[:begin], *(bare[piece] + _TAIL for piece in layout.scans[:-1]), bare[layout.scans[-1]]])

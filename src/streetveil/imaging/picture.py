@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from streetveil.domain.geometry import Orientation, Size
 from streetveil.errors import UndecodableImageError
-from streetveil.imaging import decoders, jpeg_pixels
+from streetveil.imaging import decoders, jpeg, jpeg_pixels
 from streetveil.imaging.colours import as_rgb
 from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.header import ImageHeader, read_header
@@ -32,6 +32,7 @@ class Picture:
         self.header = header
         self._scales: dict[Size, npt.NDArray[np.uint8]] = {}
         self._lock = threading.Lock()
+        self._layout: jpeg.Layout | None = None
 
     @classmethod
     def open(cls, data: bytes, *, max_pixels: int) -> Picture:
@@ -46,6 +47,17 @@ class Picture:
         if header is None:  # cannot be where the file is complete
             raise UndecodableImageError("The picture's header is not complete.")
         return cls(data, header)
+
+    @property
+    def jpeg_layout(self) -> jpeg.Layout:
+        """A JPEG taken apart, which is done once.
+
+        Raises:
+            UndecodableImageError, UnsupportedPixelFormatError: as `jpeg.take_apart`.
+        """
+        if self._layout is None:  # two threads at once would both find the same
+            self._layout = jpeg.take_apart(self.data)
+        return self._layout
 
     def pixels(self, at_least: Size | None = None) -> npt.NDArray[np.uint8]:
         """Upright RGB pixels, uint8 (height, width, 3), read-only.
@@ -77,7 +89,7 @@ class Picture:
     def _decode(self, size: Size) -> npt.NDArray[np.uint8]:
         kind = self.header.format
         if kind is ImageFormat.JPEG:
-            return jpeg_pixels.decode_rgb(self.data, self.header.stored, size)
+            return jpeg_pixels.decode_rgb(self.data, self.jpeg_layout, self.header.stored, size)
         return as_rgb(decoders.decode(decoders.pixels_only(self.data, kind), kind, size))
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
 
 # First bytes, raw; some makers overwrite the very first one of a preview in their notes, hence JPEG without it.
 _RAW = (
@@ -35,6 +39,15 @@ _FILES = (
     b"ftypisom", b"ftypavif", b"\xff\xd8\xff\xdb\0\x43\0", b"\xff\xd8\xff\xdb\0\x84\0",
 )  # fmt: skip
 _EXIF_FILE = re.compile(rb"\xff\xd8\xff\xe1..Exif\0\0", re.DOTALL)
+_EXIF_PAIRS = (b"\xff\xd8", b"\xd8\xff", b"\xff\xe1", b"xi")  # at 0, 1, 2 and 7: one of them at each of four places
+
+_STRIDE = 4
+_REACH = 24
+"""Bytes before and behind a suspicious pair that hold the whole mark."""
+
+_PIECE = 1 << 18
+_MOST_HITS = 4096
+"""In one piece; a file with more is searched mark by mark, which takes the same time whatever it holds."""
 
 
 def holds_picture(block: bytes) -> bool:
@@ -53,7 +66,32 @@ def holds_file(data: bytes, start: int = 0) -> bool:
     Finds less than `holds_picture`, and can be asked about compressed pixels and colour profiles, in which the
     short marks stand by chance.
     """
+    # Only every fourth pair of bytes is looked at, all marks at once: each mark has one of its first pairs there.
+    pairs = np.frombuffer(data, "<u2", max(len(data) - start, 0) // 2, min(start, len(data)))[:: _STRIDE // 2]
+    for first in range(0, len(pairs), _PIECE):
+        hits = np.flatnonzero(_suspicious()[pairs[first : first + _PIECE]])
+        if len(hits) > _MOST_HITS:
+            return _begins_file(data, start)
+        places = (start + _STRIDE * (first + hits)).tolist()
+        if any(_begins_file(data[max(at - _REACH, start) : at + _REACH]) for at in places):
+            return True
+    return False
+
+
+def _begins_file(data: bytes, start: int = 0) -> bool:
     return any(data.find(mark, start) >= 0 for mark in _FILES) or bool(_EXIF_FILE.search(data, start))
+
+
+@cache
+def _suspicious() -> npt.NDArray[np.bool_]:
+    """For each pair of bytes, whether a mark has it among its first ones."""
+    table = np.zeros(1 << 16, np.bool_)
+    for mark in _FILES:
+        for at in range(_STRIDE):
+            table[int.from_bytes(mark[at : at + 2], "little")] = True
+    for pair in _EXIF_PAIRS:
+        table[int.from_bytes(pair, "little")] = True
+    return table
 
 
 def _seems_picture(text: bytes) -> bool:

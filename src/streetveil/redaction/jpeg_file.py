@@ -27,17 +27,21 @@ _FULL_CHROMA = 0
 
 def rewrite(picture: Picture, found: Sequence[Area], policy: MetadataPolicy) -> RedactedFile:
     """The JPEG with `found` painted over; without any, tables and scans stay as they are byte for byte."""
-    orientation = picture.header.orientation
+    layout, orientation = picture.jpeg_layout, picture.header.orientation
     if not found:
-        return RedactedFile(jpeg_segments.rewrap(picture.data, picture.data, orientation, policy), lossless=True)
-    bare = decoders.pixels_only(picture.data, ImageFormat.JPEG)
+        pieces = jpeg_segments.pieces_of(picture.data, layout)
+        return RedactedFile(jpeg_segments.rewrap(layout, pieces, layout.segments, orientation, policy), lossless=True)
+    bare = jpeg.picture_only(picture.data, layout)
     image = decoders.decode(bare, ImageFormat.JPEG, picture.header.stored)
     pixels = np.array(image)
     shaped = pixels.reshape(*pixels.shape[:2], -1)
     effects.paint(shaped, found, maximum=255)
-    frame = jpeg.take_apart(bare).frame
+    frame = layout.frame
     coded = _encode(Image.fromarray(pixels, image.mode), image, frame, is_rgb=_is_rgb(image, frame))
-    return RedactedFile(jpeg_segments.rewrap(picture.data, coded, orientation, policy), lossless=False, reason=REASON)
+    new = jpeg.take_apart(coded)
+    pieces = jpeg_segments.pieces_of(coded, new)
+    whole = jpeg_segments.rewrap(layout, pieces, new.segments, orientation, policy)
+    return RedactedFile(whole, lossless=False, reason=REASON)
 
 
 def _encode(painted: Image.Image, original: Image.Image, frame: jpeg.Frame, *, is_rgb: bool) -> bytes:

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from streetveil.domain.options import MetadataPolicy
 from streetveil.errors import RedactionFailedError
-from streetveil.imaging import decoders, jpeg, jpeg_pixels
-from streetveil.imaging.formats import ImageFormat
+from streetveil.imaging import jpeg, jpeg_pixels
 from streetveil.imaging.picture import Picture
+from streetveil.imaging.reader import Reader
 from streetveil.redaction import jpeg_segments
 from streetveil.redaction.base import RedactedFile
 from streetveil.redaction.coefficients import CoefficientEdit
@@ -44,8 +44,8 @@ def rewrite(library: TurboJpeg, picture: Picture, found: Sequence[Area], policy:
         UndecodableImageError, UnsupportedPixelFormatError: the structure is broken or unknown.
         RedactionFailedError: the library returned a file without having seen all of the picture.
     """
-    bare = decoders.pixels_only(picture.data, ImageFormat.JPEG)
-    layout = jpeg.take_apart(bare)
+    layout = picture.jpeg_layout
+    bare = jpeg.picture_only(picture.data, layout)
     try:
         size, colours = library.describe(bare)
     except TurboJpegError as error:
@@ -53,7 +53,7 @@ def rewrite(library: TurboJpeg, picture: Picture, found: Sequence[Area], policy:
     if size != layout.frame.size or size != picture.header.stored:
         raise NotLosslessError("libturbojpeg reads another size than the header promises.")
     space = ColourSpace(colours)
-    tables = quantisation(bare, layout)
+    tables = quantisation(picture.data, layout)
 
     def edited(data: bytes) -> bytes:
         edit = CoefficientEdit(layout_planes(layout.frame, tables), space, found)
@@ -71,8 +71,10 @@ def rewrite(library: TurboJpeg, picture: Picture, found: Sequence[Area], policy:
         coded = without_padding(bare, edited)
     except TurboJpegError as error:
         raise NotLosslessError(f"libturbojpeg cannot transform this JPEG: {error}.") from error
-    whole = _in_original_shell(layout, bare, coded)
-    return RedactedFile(jpeg_segments.rewrap(picture.data, whole, picture.header.orientation, policy), lossless=True)
+    # The samples mean what they meant, so what said so must stay: libjpeg adds an Adobe marker to CMYK where none was,
+    # which would invert the picture for some readers.
+    pieces, colour = _pieces(coded, layout.frame), layout.segments
+    return RedactedFile(jpeg_segments.rewrap(layout, pieces, colour, picture.header.orientation, policy), lossless=True)
 
 
 def without_padding(data: bytes, run: Callable[[bytes], _Result]) -> _Result:
@@ -100,7 +102,7 @@ def quantisation(data: bytes, layout: jpeg.Layout) -> dict[int, npt.NDArray[np.f
     Raises:
         NotLosslessError: a table is broken, or is defined again between scans.
     """
-    if any(data[piece].lstrip(b"\xff")[:1] == bytes([jpeg.DQT]) for piece in layout.scans):
+    if any(data[jpeg.marker_at(data, piece.start)] == jpeg.DQT for piece in layout.scans):
         raise NotLosslessError("The JPEG defines quantisation tables between its scans.")
     tables: dict[int, npt.NDArray[np.float32]] = {}
     for segment in layout.segments:
@@ -133,21 +135,17 @@ def layout_planes(frame: jpeg.Frame, tables: dict[int, npt.NDArray[np.float32]])
     return [Plane(frame.size, factors, most, table) for factors, table in zip(frame.sampling, used, strict=True)]
 
 
-def _in_original_shell(layout: jpeg.Layout, original: bytes, coded: bytes) -> bytes:
-    """`coded` with the markers that tell about colour, and the frame's sampling factors, as the original has them.
-
-    The samples mean what they meant, so what said so must stay: libjpeg adds an Adobe marker to CMYK where none was,
-    which would invert the picture for some readers, and writes the factors of a single component as 1 x 1.
+def _pieces(coded: bytes, frame: jpeg.Frame) -> list[bytes]:
+    """What the library has written, without its markers about colour, and with the original's factors of a single
+    component, for which it writes 1 x 1.
     """
-    new = jpeg.take_apart(coded)
-    pieces = [coded[:2]]
-    pieces += [original[s.start : s.end] for s in layout.segments if s.marker in {jpeg.APP0, jpeg.APP14}]
-    for segment in new.segments:
-        if jpeg.is_application(segment):
-            continue
+    *segments, scan = jpeg.header_segments(Reader(coded, complete=True))
+    pieces = []
+    for segment in segments:
         piece = coded[segment.start : segment.end]
-        if jpeg.read_frame(segment) and layout.frame.components == 1:
-            horizontal, vertical = layout.frame.sampling[0]
+        if jpeg.read_frame(segment) and frame.components == 1:
+            horizontal, vertical = frame.sampling[0]
             piece = piece[:-2] + bytes([horizontal << 4 | vertical]) + piece[-1:]
-        pieces.append(piece)
-    return b"".join([*pieces, *(coded[piece] for piece in new.scans)])
+        if not jpeg.is_application(segment):
+            pieces.append(piece)
+    return [*pieces, coded[scan.start :]]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from streetveil.domain.geometry import Orientation
 from streetveil.domain.options import MetadataPolicy
+from streetveil.errors import UndecodableImageError
 from streetveil.imaging import jpeg
-from streetveil.imaging.jpeg import Segment
+from streetveil.imaging.jpeg import Layout, Segment
+from streetveil.imaging.picture import Picture
 from streetveil.redaction import exif, hidden, photoshop, places, xmp
 
 _JFIF, _ADOBE, _PROFILE = b"JFIF\x00", b"Adobe", b"ICC_PROFILE\x00"
@@ -15,39 +19,79 @@ _ADOBE_BYTES = 12
 _LONGEST = 65533
 
 
-def rewrap(original: bytes, coded: bytes, orientation: Orientation, policy: MetadataPolicy) -> bytes:
-    """The picture of `coded` with those segments of `original` that the policy lets through.
+def rewrap(
+    original: Layout,
+    pieces: Iterable[bytes],
+    colour: Sequence[Segment],
+    orientation: Orientation,
+    policy: MetadataPolicy,
+) -> bytes:
+    """A picture with those segments of `original` that the policy lets through.
 
     Always gone: embedded previews (in EXIF, JFXX, Photoshop resources, XMP), the secondary pictures of
     multi-picture files with their index (CIPA DC-007), application segments of unknown content, and
-    whatever stands between scans or behind the end marker. Tables and scans are copied byte for byte.
+    whatever stands between scans or behind the end marker.
 
     Args:
         original: the file that came in.
-        coded: the file whose pixels go out, the same object where they are untouched.
+        pieces: the picture that goes out, as `pieces_of` returns it.
+        colour: segments of the file for which its samples were coded.
         orientation: as the original is shown.
         policy: what happens to EXIF, XMP, IPTC and comments.
-
-    Raises:
-        UndecodableImageError: one of the two cannot be taken apart.
     """
-    old = jpeg.take_apart(original)
-    new = old if coded is original else jpeg.take_apart(coded)
     # Adobe's marker tells how the samples were coded, so it must come from the file that holds the samples.
-    adobe = [_write(s.marker, s.payload[:_ADOBE_BYTES]) for s in new.segments if _is(s, jpeg.APP14, _ADOBE)]
-    density = [s for s in old.segments if _is(s, jpeg.APP0, _JFIF) and len(s.payload) >= _JFIF_BYTES]
-    fallback = [s for s in new.segments if _is(s, jpeg.APP0, _JFIF)]
+    adobe = [_write(s.marker, s.payload[:_ADOBE_BYTES]) for s in colour if _is(s, jpeg.APP14, _ADOBE)]
+    density = [s for s in original.segments if _is(s, jpeg.APP0, _JFIF) and len(s.payload) >= _JFIF_BYTES]
+    fallback = [s for s in colour if _is(s, jpeg.APP0, _JFIF)]
     jfif = [_write(s.marker, s.payload[: _JFIF_BYTES - 2] + b"\0\0") for s in (density or fallback)[:1]]
-    if adobe and new is not old and not fallback:
+    if adobe and not fallback:
         jfif = []  # CMYK and RGB: JFIF would say that the samples are YCbCr
-    picture = [coded[s.start : s.end] for s in new.segments if not jpeg.is_application(s)]
-    kept = _metadata(old.segments, orientation, policy)
-    profile = [s.payload for s in old.segments if _is(s, jpeg.APP2, _PROFILE)]
+    kept = _metadata(original.segments, orientation, policy)
+    profile = [s.payload for s in original.segments if _is(s, jpeg.APP2, _PROFILE)]
     if hidden.holds_file(b"".join(payload[len(_PROFILE) + 2 :] for payload in profile)):
         profile = []
     profiles = [_write(jpeg.APP2, payload) for payload in profile]
-    scans = [coded[piece] for piece in new.scans]
-    return b"".join([b"\xff\xd8", *jfif, *kept, *profiles, *adobe[:1], *picture, *scans])
+    return b"".join([b"\xff\xd8", *jfif, *kept, *profiles, *adobe[:1], *pieces])
+
+
+def pieces_of(data: bytes, layout: Layout) -> list[bytes]:
+    """Tables, frame header and scans byte for byte.
+
+    Args:
+        data: the whole file.
+        layout: `data` taken apart.
+    """
+    picture = [data[segment.start : segment.end] for segment in layout.segments if not jpeg.is_application(segment)]
+    return [*picture, *(data[piece] for piece in layout.scans)]
+
+
+def same_picture(one: Picture, other: Picture) -> bool:
+    """True where two files hold the same tables, scans and marks of colour byte for byte, so that one decodes as the
+    other does.
+
+    Raises:
+        UndecodableImageError, UnsupportedPixelFormatError: one of the two cannot be taken apart.
+    """
+    mine, theirs = ((pieces_of(it.data, it.jpeg_layout), _colour(it.jpeg_layout)) for it in (one, other))
+    return mine == theirs
+
+
+def require_nothing_else(written: Picture) -> None:
+    """Makes sure that a JPEG has nothing between its scans and nothing behind its end.
+
+    Raises:
+        UndecodableImageError: it has.
+    """
+    layout = written.jpeg_layout
+    coded = sum(piece.stop - piece.start for piece in layout.scans)
+    if layout.scans[0].start + coded != len(written.data):
+        raise UndecodableImageError("Something else than the picture stands between its scans.")
+
+
+def _colour(layout: Layout) -> list[tuple[bool, bytes]]:
+    """What decoders read of APP0 and APP14 (jdmarker.c): that JFIF is there, and Adobe's transform."""
+    jfif = [(True, b"") for s in layout.segments if _is(s, jpeg.APP0, _JFIF) and len(s.payload) >= _JFIF_BYTES]
+    return jfif[:1] + [(False, s.payload[:_ADOBE_BYTES]) for s in layout.segments if _is(s, jpeg.APP14, _ADOBE)]
 
 
 def _metadata(segments: tuple[Segment, ...], orientation: Orientation, policy: MetadataPolicy) -> list[bytes]:

@@ -64,7 +64,10 @@ def turned_upright(data: bytes, *, max_pixels: int, library: str = LIBRARY) -> b
             return data
         relabelled = _relabelled(data, swap=orientation.swaps_axes)
         pixels = _turned_in_blocks(picture, library) or _turned(picture, orientation)
-        result = jpeg_segments.rewrap(relabelled, pixels, Orientation.UPRIGHT, MetadataPolicy.KEEP)
+        new = jpeg.take_apart(pixels)
+        pieces = jpeg_segments.pieces_of(pixels, new)
+        old = jpeg.take_apart(relabelled)
+        result = jpeg_segments.rewrap(old, pieces, new.segments, Orientation.UPRIGHT, MetadataPolicy.KEEP)
         turned = Picture.open(result, max_pixels=max_pixels)
         turned.check()
     except (StreetveilError, *decoders.DECODER_ERRORS) as error:
@@ -76,8 +79,8 @@ def turned_upright(data: bytes, *, max_pixels: int, library: str = LIBRARY) -> b
 
 def _turned_in_blocks(picture: Picture, library: str) -> bytes | None:
     """The turned picture with all of its coefficients; None where that cannot be done."""
-    bare = decoders.pixels_only(picture.data, ImageFormat.JPEG)
-    progressive = jpeg.take_apart(bare).frame.progressive
+    bare = jpeg.picture_only(picture.data, picture.jpeg_layout)
+    progressive = picture.jpeg_layout.frame.progressive
     try:
         return TurboJpeg(library).turn(bare, _LOSSLESS_TURNS[picture.header.orientation], progressive=progressive)
     except (LibraryMissingError, TurboJpegError):
@@ -86,11 +89,11 @@ def _turned_in_blocks(picture: Picture, library: str) -> bytes | None:
 
 def _turned(picture: Picture, orientation: Orientation) -> bytes:
     """The pixels coded anew with the same quantisation, so that where blocks fall on blocks hardly anything changes."""
-    bare = decoders.pixels_only(picture.data, ImageFormat.JPEG)
+    bare = jpeg.picture_only(picture.data, picture.jpeg_layout)
     image = decoders.decode(bare, ImageFormat.JPEG, picture.header.stored)
     if not isinstance(image, JpegImagePlugin.JpegImageFile):  # cannot be: a JPEG was decoded
         raise TypeError(type(image).__name__)
-    frame = jpeg.take_apart(bare).frame
+    frame = picture.jpeg_layout.frame
     subsampling = _SUBSAMPLING.get(frame.sampling, _FULL_CHROMA)
     if orientation.swaps_axes and subsampling == 1:
         subsampling = _FULL_CHROMA  # 4:2:2 would become 4:4:0, which the encoder does not have

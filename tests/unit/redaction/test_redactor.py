@@ -7,11 +7,11 @@ from tests.unit.redaction.jpegs import Kind, by_pillow, encode, oriented, pictur
 from streetveil.domain.detections import Label
 from streetveil.domain.geometry import Box
 from streetveil.domain.options import MetadataPolicy, Style
-from streetveil.errors import StreetveilError, UndecodableImageError
+from streetveil.errors import RedactionFailedError, StreetveilError, UndecodableImageError
 from streetveil.imaging.picture import Picture
-from streetveil.redaction import jpeg_lossless
+from streetveil.redaction import jpeg_lossless, jpeg_segments
 from streetveil.redaction.base import RedactedFile, Region
-from streetveil.redaction.pixels import PixelRedactor
+from streetveil.redaction.pixels import PixelRedactor, verify
 from streetveil.redaction.redactor import FileRedactor, JpegCoefficientRedactor
 from streetveil.redaction.turbojpeg import LibraryMissingError, TurboJpeg, TurboJpegError
 
@@ -103,3 +103,37 @@ def test_a_result_that_does_not_read_back_is_never_returned(monkeypatch):
     with pytest.raises(StreetveilError) as caught:
         FileRedactor().redact(opened(encode(picture(64, 64), Kind())), [REGION], STRIP)
     assert caught.value.code == "redaction_failed"
+
+
+def test_a_copy_of_a_decoded_picture_is_not_decoded_again(monkeypatch):
+    original = opened(oriented(encode(picture(64, 64), Kind()), 6))
+    original.check()
+    monkeypatch.setattr(Picture, "_decode", None)
+    assert FileRedactor().redact(original, [], STRIP).lossless
+
+
+def test_what_is_no_copy_after_all_is_decoded(monkeypatch):
+    data = encode(picture(64, 64), Kind())
+    original = opened(data)
+    original.check()
+    broken = data[: len(data) * 3 // 4] + b"\xff\xd9"
+    monkeypatch.setattr(jpeg_segments, "rewrap", lambda *_: broken)
+    with pytest.raises(RedactionFailedError, match="read back"):
+        FileRedactor().redact(original, [], STRIP)
+
+
+@pytest.mark.parametrize(
+    "tail", [b"behind the end", b"\xff\xd9", b"\xff\xd8\xff\xe0"], ids=["text", "another end", "another beginning"]
+)
+def test_a_result_with_anything_behind_its_end_is_never_returned(tail):
+    data = encode(picture(64, 64), Kind())
+    verify(data, opened(data))
+    with pytest.raises(RedactionFailedError, match="read back"):
+        verify(data + tail, opened(data))
+
+
+def test_a_result_with_anything_between_its_scans_is_never_returned():
+    data = encode(picture(64, 64), Kind(progressive=True))
+    second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    with pytest.raises(RedactionFailedError, match="read back"):
+        verify(data[:second] + b"\xff\xfe\x00\x06face" + data[second:], opened(data))
