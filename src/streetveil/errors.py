@@ -177,6 +177,12 @@ class IllegalTransitionError(ConflictError):
     code = "illegal_transition"
 
 
+class QuarantinedError(ConflictError):
+    """The job's photo ended the processes that worked on it, so it is not tried again just because somebody asks."""
+
+    code = "quarantined"
+
+
 class ResultNotReadyError(ConflictError):
     """The job has no result yet, or failed and never will have one."""
 
@@ -234,6 +240,28 @@ class NeedsReviewError(UnprocessableError):
     code = "needs_review"
 
 
+class DecoderCrashedError(UnprocessableError):
+    """The photo ended the process that worked on it, or took more than it may. Tried twice, then never again.
+
+    Twice, because a process can also end for a reason that was not the photo.
+    """
+
+    code = "decoder_crashed"
+    retryable = True
+
+
+class PhotoTimeoutError(DecoderCrashedError):
+    """The photo took longer than `PHOTO_TIMEOUT_S`."""
+
+    code = "photo_timeout"
+
+
+class PhotoMemoryError(DecoderCrashedError):
+    """The photo took more memory than `PHOTO_MEMORY_MB`."""
+
+    code = "photo_memory"
+
+
 # --- what we depend on -------------------------------------------------------------------------
 
 
@@ -247,6 +275,18 @@ class ObjectMissingError(StreetveilError):
     """An object that a job's row names is not in storage."""
 
     code = "object_missing"
+
+
+class InvalidWebhookUrlError(UnprocessableError):
+    """A webhook's URL to which nothing will be sent."""
+
+    code = "invalid_webhook_url"
+
+
+class WebhookFailedError(UnavailableError):
+    """A webhook's receiver could not be reached, or did not accept the message."""
+
+    code = "webhook_failed"
 
 
 class KeysUnavailableError(UnavailableError):
@@ -290,6 +330,12 @@ class WorkerLostError(UnavailableError):
     """The worker stopped, without a word, while it worked on the job."""
 
     code = "worker_lost"
+
+
+class DecoderUnavailableError(UnavailableError):
+    """No process could be started to work on photos, or it ended for reasons that were not the photo's."""
+
+    code = "decoder_unavailable"
 
 
 class SchemaMismatchError(ConfigurationError):
