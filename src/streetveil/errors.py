@@ -408,3 +408,12 @@ class UnwritableOutputError(StreetveilError):
     """A result cannot be written to disk."""
 
     code = "unwritable_output"
+
+
+# --- measuring ---------------------------------------------------------------------------------
+
+
+class MeasurementError(StreetveilError):
+    """`streetveil bench` could not measure: a process did not start, or refused what it must take."""
+
+    code = "measurement_failed"

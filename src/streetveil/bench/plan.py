@@ -12,6 +12,7 @@ class Section(StrEnum):
 
     MODELS = "models"
     JOB = "job"
+    SERVICE = "service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,11 @@ class Plan:
     Attributes:
         seconds: about how long, for all that is measured in rounds.
         threads: how many photos at once; each is measured.
+        servers: whether the service is also measured over the servers that the settings name.
     """
 
     sections: Sequence[Section]
     seconds: float
     rounds: int
     threads: Sequence[int]
+    servers: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -73,14 +72,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def wait_for_exit(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Whether it has ended, after at most that long."""
-    deadline = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return process.poll() is not None
 
 
 def _stat(pid: int) -> list[str]:

@@ -21,6 +21,7 @@ class Report:
         profile: how thoroughly was looked.
         series: kinds of work that took turns, so that they compare.
         ratios: between those.
+        services: start-up, memory and answers of each service that was measured.
     """
 
     machine: Mapping[str, object]
@@ -28,6 +29,7 @@ class Report:
     profile: str = ""
     series: Sequence[Series] = ()
     ratios: Sequence[Ratio] = ()
+    services: Sequence[Mapping[str, object]] = ()
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -37,4 +39,5 @@ class Report:
             "photos": dict(self.photos),
             "series": [series.as_dict() for series in self.series],
             "ratios": [ratio.as_dict() for ratio in self.ratios],
+            "services": [dict(service) for service in self.services],
         }

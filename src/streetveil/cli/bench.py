@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -30,9 +35,11 @@ from streetveil.settings import LoadedSettings, Settings, load_settings
 
 _ABOUT = {
     Section.MODELS: "Each model alone, by photos in hand and by cores per run.",
+    Section.SERVICE: "API, queue, workers and storage over sockets, against the models alone; memory, time to start.",
     Section.JOB: "The whole job of a photo in one process, its decoding and its redaction, against the models alone.",
 }
 _EVERYTHING = "all"
+_WIDTH = 120
 
 More = Annotated[list[Section] | None, typer.Argument(metavar="[SECTION]...", help="Further sections.")]
 Seconds = Annotated[
@@ -46,6 +53,14 @@ Threads = Annotated[
 Images = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Measure on up to eight JPEG files of this folder. [the samples at 1920x1080]"),
+]
+Servers = Annotated[
+    bool,
+    typer.Option(
+        "--servers",
+        help="Measure the service over REDIS_URL, DATABASE_URL and S3_BUCKET too, each where it is set. They must be "
+        "empty ones; load-tests/bench_servers.py starts such.",
+    ),
 ]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too; - prints only JSON.")
@@ -90,6 +105,7 @@ def _verb(*sections: Section) -> Callable[..., None]:
         threads: Threads = None,
         images: Images = None,
         profile: ProfileOption = None,
+        servers: Servers = False,
         json_file: JsonFile = None,
     ) -> None:
         loaded = load_settings()
@@ -99,38 +115,56 @@ def _verb(*sections: Section) -> Callable[..., None]:
             seconds=seconds,
             rounds=rounds,
             threads=sorted(set(threads or (1, cores()))),
+            servers=servers,
         )
-        report = _measured(plan, loaded, images, profile)
+        with _ended_in_order(), TemporaryDirectory(prefix="streetveil-bench-") as folder:
+            report = _measured(plan, loaded, images, profile, Path(folder))
         if json_file is not None:
             text = json.dumps(report.as_dict(), indent=2)
             if json_file == Path("-"):
                 typer.echo(text)
                 return
             json_file.write_text(text + "\n", "utf-8")
-        show(report, Console())
+        show(report, Console() if sys.stdout.isatty() else Console(width=_WIDTH))
 
     return bench
 
 
-def _measured(plan: Plan, loaded: LoadedSettings, images: Path | None, profile: ProfileOption) -> Report:
+def _measured(plan: Plan, loaded: LoadedSettings, images: Path | None, profile: ProfileOption, folder: Path) -> Report:
     settings = loaded.settings
     report = Report(machine())
     photos = _photos(settings, images)
     options = job_options(settings, profile=profile)
-    with _bar(Console(stderr=True)) as bar:
+    with _bar(Console(stderr=True)) as bar, ExitStack() as stack:
         task = bar.add_task("loading the models", total=None)
         parts = Inside(bootstrap.build_anonymiser(settings), FileRedactor(), photos, options)
-        bar.reset(task)
+        report.photos = {"source": photos.source} | parts.as_dict()
+        report.profile = options.profile
+        bar.update(task, description="starting the service")
+        running = run.start(plan, loaded, photos, options.profile, folder, stack)
 
         def on_step(text: str, total: int) -> None:
             done = bar.tasks[task].completed if bar.tasks[task].total else -1
             bar.update(task, description=text, total=total, completed=done + 1)
 
-        report.photos = {"source": photos.source} | parts.as_dict()
-        report.profile = options.profile
-        report.series = run.measure(plan, parts, on_step)
+        report.series = run.measure(plan, parts, running, on_step)
+        report.services = [service.as_dict() for service in running]
     report.ratios = run.ratios(report.series)
     return report
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM ends the processes and removes the files that were made here, as Ctrl-C does."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _photos(settings: Settings, images: Path | None) -> PhotoSet:

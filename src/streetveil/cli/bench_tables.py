@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +20,8 @@ def show(report: Report, console: Console) -> None:
         console.print(_speeds(report.series))
     if report.ratios:
         console.print(_ratios(report.ratios))
+    if report.services:
+        console.print(_services(report.services))
 
 
 def _head(report: Report, console: Console) -> None:
@@ -61,6 +65,23 @@ def _ratios(ratios: Sequence[Ratio]) -> Table:
     for item in ratios:
         low, high = item.spread
         table.add_row(item.name, str(item.threads), f"{item.wall:.2f}", f"{low:.2f}", f"{high:.2f}", f"{item.core:.2f}")
+    return table
+
+
+def _services(services: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table("service", "at once", "start s", "peak MB", "MB now", "upload ms", "p99", "client core ms")
+    for service in services:
+        memory = service["memory"]
+        table.add_row(
+            service["name"],
+            str(service["threads"]),
+            f"{statistics.median(service['startup_s']):.2f}",
+            " + ".join(f"{held['peak_mb']:.0f}" for held in memory.values()),
+            " + ".join(f"{held['proportional_mb']:.0f}" for held in memory.values()),
+            f"{service['upload_p50_ms']:.0f}",
+            f"{service['upload_p99_ms']:.0f}",
+            f"{service['client_core_ms']:.1f}",
+        )
     return table
 
 

@@ -1,0 +1,71 @@
+"""Starts services to be measured, and ends them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from streetveil.bench.client import Client
+from streetveil.bench.photos import PhotoSet, Uploads
+from streetveil.bench.program import Program, environment_of
+from streetveil.bench.service import RunningService
+from streetveil.errors import ConfigurationError
+from streetveil.settings import LoadedSettings
+
+EMBEDDED = "service, embedded"
+SERVERS = "service, with servers"
+_NO_SERVERS = {"DATABASE_URL": "", "REDIS_URL": "", "S3_BUCKET": ""}
+
+
+@contextmanager
+def embedded(
+    loaded: LoadedSettings, photos: PhotoSet, folder: Path, *, threads: int, profile: str, starts: int = 1
+) -> Iterator[RunningService]:
+    """One `streetveil serve` with SQLite and files in `folder`, started `starts` times.
+
+    Raises:
+        MeasurementError: it does not start.
+    """
+    data = folder / "data"
+    environment = environment_of(
+        loaded, NUM_WORKERS=str(threads), DATA_DIR=str(data), DEFAULT_PROFILE=profile, **_NO_SERVERS
+    )
+    startup_s = []
+    for _ in range(starts - 1):
+        with Program(["serve", "--port", "0"], folder, environment) as program:
+            startup_s.append(program.startup_s)
+    with Program(["serve", "--port", "0"], folder, environment) as program:
+        service = RunningService(EMBEDDED, threads, {"service": program}, Uploads(photos), len(photos.files))
+        service.startup_s += [*startup_s, program.startup_s]
+        yield service
+
+
+@contextmanager
+def with_servers(
+    loaded: LoadedSettings, photos: PhotoSet, folder: Path, *, threads: int, profile: str
+) -> Iterator[RunningService]:
+    """An API process and a worker process over the servers that the settings name.
+
+    Raises:
+        ConfigurationError: they name no Redis, or there are jobs in the database: they may be somebody's.
+        MeasurementError: a process does not start.
+    """
+    if loaded.settings.redis_url is None:
+        raise ConfigurationError("--servers measures over the servers that the settings name: REDIS_URL is not set.")
+    environment = environment_of(
+        loaded, NUM_WORKERS=str(threads), DATA_DIR=str(folder / "data"), DEFAULT_PROFILE=profile
+    )
+    with ExitStack() as stack:
+        api = stack.enter_context(Program(["serve", "--port", "0"], folder / "api", environment))
+        client = Client(api.url)
+        stack.callback(client.close)
+        if not client.is_empty():
+            raise ConfigurationError(
+                "The database already has jobs. --servers is for servers of its own: what is measured on others "
+                "would be somebody's photos."
+            )
+        worker = stack.enter_context(Program(["worker", "--health-port", "0"], folder / "worker", environment))
+        service = RunningService(SERVERS, threads, {"api": api, "worker": worker}, Uploads(photos), len(photos.files))
+        service.startup_s.append(worker.startup_s)
+        yield service

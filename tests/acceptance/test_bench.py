@@ -1,0 +1,60 @@
+"""`streetveil bench` with the real models and real processes, as short as can be: figures are not judged here."""
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from tests.acceptance.conftest import wait_for
+
+
+@pytest.fixture
+def photos(small_photo, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(small_photo, folder)
+    return folder
+
+
+def test_the_job_and_the_service_are_measured_against_the_models(streetveil, photos, tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    arguments = ["job", "service", "--images", photos, "--profile", "fast", "--threads", "1", "--rounds", "1"]
+
+    run = streetveil("bench", *arguments, "--seconds", "1", "--json", "-", TMPDIR=str(scratch))
+
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+    measured = {item["name"]: item for item in report["series"]}
+    assert set(measured) == {"models alone", "decode", "redaction", "whole job", "service, embedded"}
+    assert all(item["photos_per_s"]["median"] > 0 and item["photos"] > 0 for item in measured.values())
+    assert {item["name"] for item in report["ratios"]} == {
+        "whole job / models alone",
+        "service, embedded / models alone",
+    }
+    assert report["photos"]["regions"] == [2]
+    assert any(run.startswith("centerface") for run in report["photos"]["model_runs"][0])
+    [service] = report["services"]
+    assert len(service["startup_s"]) == 3
+    assert service["memory"]["service"]["peak_mb"] > 50
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_ends_it_finds_no_process_and_no_file_left(streetveil, photos, tmp_path, number):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    streetveil.environment = streetveil.environment | {"TMPDIR": str(scratch)}
+    process = streetveil.start("bench", "service", "--images", photos, "--threads", "1", "--seconds", "600")
+    wait_for(lambda: list(scratch.glob("*/*/log")), "a service is started")
+    children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+    process.send_signal(number)
+
+    assert process.wait(60) != 0
+    process.stderr.close()
+    assert children
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in children)  # noqa: PTH110
+    assert list(scratch.iterdir()) == []
