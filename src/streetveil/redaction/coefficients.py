@@ -52,11 +52,12 @@ class CoefficientEdit:
         plane.rows[row] = blocks_at(address, blocks)
         self._missing -= 1
         if not self._missing:
-            for area in self._areas:
-                self._paint(area)
+            for index, area in enumerate(self._areas):
+                again = any(_share_blocks(self._planes, area, other) for other in self._areas[index + 1 :])
+                self._paint(area, again=again)
             self.done = True
 
-    def _paint(self, area: Area) -> None:
+    def _paint(self, area: Area, *, again: bool) -> None:
         pixels = self._pixels(area)
         ellipse = None
         if area.ellipse is not None:
@@ -68,7 +69,7 @@ class CoefficientEdit:
         mask = local.mask()
         for index, plane in enumerate(self._planes):
             for rows in _bands(_sample_window(plane, area)[0]):
-                self._write(plane, index, area, pixels, mask, rows)
+                self._write(plane, index, area, pixels, mask, rows, again=again)
 
     def _pixels(self, area: Area) -> npt.NDArray[np.uint8]:
         """The area's window in colours: uint8 (height, width, components)."""
@@ -76,12 +77,22 @@ class CoefficientEdit:
         step = _BAND * BLOCK
         for top in range(area.top, area.bottom, step):
             band = replace(area, top=top, bottom=min(top + step, area.bottom))
-            samples = np.stack([_enlarged(plane, band) for plane in self._planes], axis=-1)
+            samples = np.empty((band.bottom - band.top, band.right - band.left, len(self._planes)), np.float32)
+            for index, plane in enumerate(self._planes):
+                samples[..., index] = _enlarged(plane, band)
             pixels[top - area.top : band.bottom - area.top] = self._colours.pixels(samples)
         return pixels
 
     def _write(
-        self, plane: Plane, index: int, area: Area, pixels: npt.NDArray[np.uint8], mask: _Mask, rows: range
+        self,
+        plane: Plane,
+        index: int,
+        area: Area,
+        pixels: npt.NDArray[np.uint8],
+        mask: _Mask,
+        rows: range,
+        *,
+        again: bool,
     ) -> None:
         down, across = _sample_window(plane, area)
         columns = _blocks(across)
@@ -96,13 +107,13 @@ class CoefficientEdit:
             slice(inner.start - rows.start * BLOCK, inner.stop - rows.start * BLOCK),
             slice(across.start - columns.start * BLOCK, across.stop - columns.start * BLOCK),
         )
-        samples[target][known[source]] = values[source][known[source]]
+        np.copyto(samples[target], values[source], where=known[source])
         changed[target] = known[source]
         # Behind the edge of the picture encoders repeat the last samples: what they repeated must go as well.
         bottom, right = plane.height - rows.start * BLOCK, plane.width - columns.start * BLOCK
         samples[bottom:] = samples[bottom - 1 : bottom]
         samples[:, right:] = samples[:, right - 1 : right]
-        plane.encode(samples, changed, rows, columns)
+        plane.encode(samples, changed, rows, columns, again=again)
 
     def _reduced(
         self,
@@ -163,7 +174,9 @@ def _enlarged(plane: Plane, area: Area) -> Samples:
     across = range(area.left // plane.across, math.ceil(area.right / plane.across))
     rows, columns = _blocks(down), _blocks(across)
     samples = plane.decode(rows, columns)
-    enlarged = samples.repeat(plane.down, axis=0).repeat(plane.across, axis=1)
+    enlarged = samples
+    for axis, factor in ((0, plane.down), (1, plane.across)):
+        enlarged = enlarged.repeat(factor, axis) if factor > 1 else enlarged
     top, left = area.top - rows.start * BLOCK * plane.down, area.left - columns.start * BLOCK * plane.across
     return enlarged[top : top + area.bottom - area.top, left : left + area.right - area.left]
 
@@ -181,6 +194,15 @@ def _sample_window(plane: Plane, area: Area) -> tuple[range, range]:
             min(math.ceil(area.right / plane.across) + around_x, plane.width),
         ),
     )
+
+
+def _share_blocks(planes: Sequence[Plane], one: Area, other: Area) -> bool:
+    """True where both areas may touch a block of some component; in doubt it is True."""
+    for plane in planes:
+        mine, theirs = (tuple(map(_blocks, _sample_window(plane, area))) for area in (one, other))
+        if all(a.start < b.stop and b.start < a.stop for a, b in zip(mine, theirs, strict=True)):
+            return True
+    return False
 
 
 def _rows(plane: Plane, areas: Sequence[Area]) -> frozenset[int]:

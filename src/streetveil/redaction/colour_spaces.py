@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -24,15 +25,15 @@ class ColourSpace:
         if colours in {Colours.YCBCR, Colours.YCCK}:
             matrix[:3, :3] = _FROM_RGB
             offset[1:3] = 128
-        self._forward, self._offset = matrix.astype(np.float32), offset.astype(np.float32)
-        self._inverse = np.linalg.inv(matrix).astype(np.float32)
+        inverse = np.linalg.inv(matrix)
+        self._forward = np.column_stack([matrix, offset]).astype(np.float32)
+        self._inverse = np.column_stack([inverse, -inverse @ offset]).astype(np.float32)
 
     def pixels(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-        """Colours of samples: (..., components) to the same shape."""
-        exact = (samples - self._offset) @ self._inverse.T
-        return np.clip(np.rint(exact), 0, 255).astype(np.uint8)
+        """Colours of samples: (height, width, components) to the same shape."""
+        exact = np.asarray(cv2.transform(samples, self._inverse), np.float32).reshape(samples.shape)
+        return np.clip(np.rint(exact, out=exact), 0, 255, out=exact).astype(np.uint8)
 
     def component(self, pixels: npt.NDArray[np.uint8], index: int) -> npt.NDArray[np.float32]:
-        """One component of colours: (..., components) to (...)."""
-        values: npt.NDArray[np.float32] = pixels.astype(np.float32) @ self._forward[index] + self._offset[index]
-        return values
+        """One component of colours: (height, width, components) to (height, width)."""
+        return np.asarray(cv2.transform(pixels.astype(np.float32), self._forward[index : index + 1]), np.float32)

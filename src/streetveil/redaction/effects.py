@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -42,8 +43,8 @@ def paint(pixels: Pixels, found: Sequence[Area], *, maximum: int, alpha: bool = 
             count as much as they are visible, so that what transparency hides does not come to light.
     """
     for area in found:
-        block = pixels[area.window]
-        _replace(block, area, maximum=maximum, alpha=alpha)
+        block = pixels[area.window].copy()
+        pixels[area.window] = _replaced(block, area, maximum=maximum, alpha=alpha)
 
 
 def paint_indices(indices: Pixels, palette: npt.NDArray[np.uint8], found: Sequence[Area]) -> None:
@@ -58,14 +59,14 @@ def paint_indices(indices: Pixels, palette: npt.NDArray[np.uint8], found: Sequen
     shift = 8 - _LUT_BITS
     for area in found:
         block = indices[area.window]
-        colours = palette[np.minimum(block, len(palette) - 1)]
-        _replace(colours, area, maximum=255, alpha=False)
+        colours = _replaced(palette[np.minimum(block, len(palette) - 1)], area, maximum=255, alpha=False)
         mask = area.mask()
         red, green, blue = (colours[..., channel] >> shift for channel in range(3))
         block[mask] = nearest[red, green, blue][mask]
 
 
-def _replace(block: Pixels, area: Area, *, maximum: int, alpha: bool) -> None:
+def _replaced(block: Pixels, area: Area, *, maximum: int, alpha: bool) -> Pixels:
+    """The window of an area, contiguous, with its masked pixels painted over; may be `block` itself."""
     mask = area.mask()
     height, width, channels = block.shape
     if area.style is Style.SOLID:
@@ -79,11 +80,15 @@ def _replace(block: Pixels, area: Area, *, maximum: int, alpha: bool) -> None:
         weights = _flat_weights if area.style is Style.PIXELATE else _gaussian_weights
         across, down = weights(columns), weights(rows)
     wide = np.einsum("xc,rck->rxk", across, grid)
+    chosen = mask.view(np.uint8)
     for top in range(0, height, _BAND):
         band = slice(top, top + _BAND)
         painted = np.einsum("yr,rxk->yxk", down[band], wide)
-        exact = np.clip(painted + 0.5, 0, maximum).astype(block.dtype)
-        np.copyto(block[band], exact, where=mask[band][..., None])
+        painted += np.float32(0.5)
+        exact = np.minimum(painted, np.float32(maximum), out=painted).astype(block.dtype)
+        # What OpenCV returns is taken, and not what it may or may not have written in place.
+        block[band] = cv2.copyTo(exact, chosen[band], block[band]).reshape(exact.shape)
+    return block
 
 
 def _edges(extent: int, most: int) -> npt.NDArray[np.intp]:
@@ -109,14 +114,17 @@ def _cell_means(
     sums = np.zeros((len(rows) - 1, len(columns) - 1, channels))
     weights = np.zeros_like(sums)
     for i, (top, bottom) in enumerate(pairwise(rows)):
-        inside = mask[top:bottom, :, None]
-        weight: npt.NDArray[Any] = np.repeat(inside, channels, axis=2)
+        inside, pixels = mask[top:bottom], block[top:bottom]
         if alpha:
-            weight = weight.astype(np.float64)
-            weight[..., :-1] = block[top:bottom, :, -1:] * inside
-        chosen = block[top:bottom] * weight
-        sums[i] = np.add.reduceat(chosen.sum(axis=0, dtype=np.float64), columns[:-1])
-        weights[i] = np.add.reduceat(weight.sum(axis=0, dtype=np.float64), columns[:-1])
+            opacity = np.repeat(inside[..., None], channels, axis=2).astype(np.float64)
+            opacity[..., :-1] *= pixels[..., -1:]
+            weight, chosen = _column_sums(opacity), _column_sums(pixels * opacity)
+        else:
+            covered = inside.view(np.uint8)
+            weight = _column_sums(covered[..., None])
+            chosen = _column_sums(cv2.copyTo(pixels, covered, np.zeros_like(pixels)).reshape(pixels.shape))
+        sums[i] = np.add.reduceat(chosen, columns[:-1])
+        weights[i] = np.add.reduceat(weight, columns[:-1])
     total = weights.sum(axis=(0, 1))
     overall = np.divide(sums.sum(axis=(0, 1)), total, out=np.full(channels, maximum / 2), where=total > 0)
     means = np.where(weights > 0, sums / np.maximum(weights, 1), overall)
@@ -126,6 +134,13 @@ def _cell_means(
         if alpha:  # steps of opacity must reach both ends, or an opaque picture would become translucent
             means[..., -1] = np.round((means[..., -1] - step / 2) / (maximum + 1 - step) * maximum)
     return means.astype(np.float32)
+
+
+def _column_sums(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Exact sums over the rows: (rows, width, channels) to (width, channels)."""
+    _, width, channels = pixels.shape
+    sums = cv2.reduce(pixels.reshape(len(pixels), -1), 0, cv2.REDUCE_SUM, dtype=cv2.CV_64F)
+    return np.asarray(sums, np.float64).reshape(width, channels)
 
 
 def _flat_weights(edges: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from streetveil.redaction.turbojpeg import BLOCK, Coefficients
 Samples = npt.NDArray[np.float32]
 _MIDDLE = 128.0
 _PIECE = 64
+_ALL_EIGHT = 0x0101010101010101
 
 
 class Plane:
@@ -63,7 +65,9 @@ class Plane:
                     grid[index, column - columns.start] = exact
         return grid.transpose(0, 2, 1, 3).reshape(len(rows) * BLOCK, len(columns) * BLOCK)
 
-    def encode(self, samples: Samples, changed: npt.NDArray[np.bool_], rows: range, columns: range) -> None:
+    def encode(
+        self, samples: Samples, changed: npt.NDArray[np.bool_], rows: range, columns: range, *, again: bool = True
+    ) -> None:
         """Writes those blocks in which a sample changed; the others keep their coefficients.
 
         Args:
@@ -71,20 +75,22 @@ class Plane:
             changed: of the same shape.
             rows: of blocks, as for `decode`.
             columns: of blocks, as for `decode`.
+            again: some of these blocks may be decoded again.
         """
         shape = len(rows), BLOCK, len(columns), BLOCK
-        touched = np.logical_or.reduce(np.logical_or.reduce(changed.reshape(shape), axis=3), axis=1)
-        whole = np.logical_and.reduce(np.logical_and.reduce(changed.reshape(shape), axis=3), axis=1)
-        self._remember(samples, touched, whole, rows, columns)
+        eights = changed.view(np.uint64).reshape(len(rows), BLOCK, len(columns))
+        touched = np.bitwise_or.reduce(eights, axis=1) != 0
+        if again:
+            whole = np.bitwise_and.reduce(eights, axis=1) == _ALL_EIGHT
+            self._remember(samples, touched, whole, rows, columns)
         blocks = samples.reshape(shape).transpose(0, 2, 1, 3)[touched].reshape(-1, BLOCK * BLOCK)
         exact = np.rint(_product(blocks - np.float32(_MIDDLE), self._forward))
         # More cannot be coded in 8-bit JPEG (T.81, F.1.2): 11 bits of a difference of DC, 10 bits of AC.
         quantised = np.clip(exact, -1023, 1023).astype(np.int16)
         begin = 0
-        for index, row in enumerate(rows):
-            end = begin + int(touched[index].sum())
-            self.rows[row][columns.start : columns.stop][touched[index]] = quantised[begin:end]
-            begin = end
+        for row, count, chosen in zip(rows, touched.sum(axis=1).tolist(), touched, strict=True):
+            self.rows[row][columns.start : columns.stop][chosen] = quantised[begin : begin + count]
+            begin += count
 
     def _remember(
         self,
@@ -113,6 +119,7 @@ def _product(blocks: Samples, matrix: Samples) -> Samples:
     return result
 
 
+@cache
 def _basis() -> Samples:
     """The two-dimensional inverse DCT as a matrix: (64 coefficients, 64 samples), orthonormal."""
     frequency, position = np.mgrid[0:BLOCK, 0:BLOCK]

@@ -30,7 +30,7 @@ What is written there is what gets coded, since coding begins after the last cal
 """
 
 _OPTION_PERFECT = 1
-_OPTION_NO_OUTPUT, _OPTION_PROGRESSIVE, _OPTION_NO_MARKERS, _OPTION_OPTIMISE = 16, 32, 64, 256
+_OPTION_NO_OUTPUT, _OPTION_PROGRESSIVE, _OPTION_NO_MARKERS = 16, 32, 64
 _FLAG_STOP_ON_WARNING, _FLAG_LIMIT_SCANS = 8192, 32768
 _PARAMETER_RESTART_BLOCKS = 18
 
@@ -126,8 +126,8 @@ class TurboJpeg:
     def rewrite(self, data: bytes, sink: RowSink, *, progressive: bool, restart_interval: int = 0) -> bytes:
         """The same picture with the coefficients as `sink` leaves them, without any metadata.
 
-        Size, sampling factors and quantisation tables stay. Sequential files get the standard Huffman tables or, from
-        version 3 of the library on, tables of their own.
+        Size, sampling factors and quantisation tables stay. Sequential files get the standard Huffman tables: tables
+        of their own, which version 3 of the library can make, save a twentieth of the bytes and take as long again.
 
         Args:
             data: the whole file.
@@ -138,7 +138,7 @@ class TurboJpeg:
         Raises:
             TurboJpegError: the data cannot be read, or the coefficients not be written.
         """
-        options = _OPTION_NO_MARKERS | (_OPTION_PROGRESSIVE if progressive else _OPTION_OPTIMISE)
+        options = _OPTION_NO_MARKERS | (_OPTION_PROGRESSIVE if progressive else 0)
         return self._run(data, sink, options, restart_interval=restart_interval)
 
     def turn(self, data: bytes, turn: Turn, *, progressive: bool) -> bytes:
@@ -148,7 +148,7 @@ class TurboJpeg:
             TurboJpegError: the data cannot be read, or the picture has incomplete MCUs at an edge that would become
                 its left or upper one.
         """
-        options = _OPTION_NO_MARKERS | _OPTION_PERFECT | (_OPTION_PROGRESSIVE if progressive else _OPTION_OPTIMISE)
+        options = _OPTION_NO_MARKERS | _OPTION_PERFECT | (_OPTION_PROGRESSIVE if progressive else 0)
         return self._run(data, None, options, restart_interval=0, operation=turn)
 
     def _run(
@@ -227,4 +227,5 @@ class TurboJpeg:
 
 def blocks_at(address: int, blocks: int) -> Coefficients:
     """A writable view of one row as a `RowSink` gets it: int16 (blocks, 64), natural order, not dequantised."""
-    return np.ctypeslib.as_array((ctypes.c_int16 * (blocks * BLOCK * BLOCK)).from_address(address)).reshape(blocks, -1)
+    memory = (ctypes.c_int16 * (blocks * BLOCK * BLOCK)).from_address(address)
+    return np.ndarray((blocks, BLOCK * BLOCK), np.int16, memoryview(memory))
