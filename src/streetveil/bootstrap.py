@@ -42,11 +42,14 @@ from streetveil.storage.base import ObjectStore
 
 if TYPE_CHECKING:
     from streetveil.database.unit_of_work import SqlDatabase
+    from streetveil.detection.networks import Networks
     from streetveil.detection.scene import ProfiledSceneDetector
 
 _log = structlog.get_logger(__name__)
 
 _RETRY_S = 1.0
+# On a GPU a job spends most of its time waiting for its batch.
+_GPU_JOBS_PER_CORE = 3
 # How old an answer about the dependencies may be.
 _HEALTH_AGE_S = 5.0
 
@@ -116,8 +119,9 @@ def default_options(settings: Settings) -> dict[str, str | float | list[str] | N
 
 
 def worker_threads(settings: Settings) -> int:
-    """As many as set, or one per core this process may use."""
-    return settings.num_workers or len(os.sched_getaffinity(0))
+    """As many as set, or one per core this process may use; more where jobs wait for a GPU meanwhile."""
+    cores = len(os.sched_getaffinity(0))
+    return settings.num_workers or cores * (_GPU_JOBS_PER_CORE if _has_gpu(settings) else 1)
 
 
 @contextmanager
@@ -289,11 +293,37 @@ def _load_detector(settings: Settings) -> ProfiledSceneDetector:
     from streetveil.detection.factory import build_scene_detector
     from streetveil.detection.weights import ModelCache
 
+    cache = ModelCache(settings.streetveil_cache)
     return build_scene_detector(
-        ModelCache(settings.streetveil_cache),
+        cache,
         model_paths=_model_paths(settings),
         thresholds=_thresholds(settings),
+        networks=_networks(settings, cache.root / "tensorrt"),
     )
+
+
+def _networks(settings: Settings, engines: Path) -> Networks:
+    from streetveil.detection.devices import choose, gpus_of_driver
+    from streetveil.detection.networks import Batching, Networks
+    from streetveil.detection.session import installed_runtime
+
+    return Networks(
+        choose(settings.device, installed_runtime(), gpus_of_driver),
+        batching=Batching(settings.batch_max_size, settings.batch_max_wait_ms / 1000),
+        engines=engines,
+        lanes=len(os.sched_getaffinity(0)),
+    )
+
+
+def _has_gpu(settings: Settings) -> bool:
+    """Whether models will run on a GPU; where there is none that is known without loading ONNX Runtime."""
+    from streetveil.detection.devices import choose, gpus_of_driver
+
+    if settings.device.strip().lower() == "cpu" or isinstance(gpus_of_driver(), str):
+        return False
+    from streetveil.detection.session import installed_runtime
+
+    return choose(settings.device, installed_runtime(), gpus_of_driver).on_gpu
 
 
 def _model_paths(settings: Settings) -> dict[Task, Path | None]:

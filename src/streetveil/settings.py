@@ -61,6 +61,13 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     num_workers: int = Field(0, ge=0, le=256, description="Worker threads; 0 means one per core.")
+    device: str = Field(
+        "auto",
+        pattern=r"(?i)^\s*(auto|cpu|(cuda|tensorrt)(:\d{1,3}(,\d{1,3})*)?)\s*$",
+        description="Where models run: auto, cpu, cuda or tensorrt; cuda:0,1 names GPUs.",
+    )
+    batch_max_size: int = Field(0, ge=0, le=256, description="Pictures in one model run; 0: 16 on a GPU, 1 on a CPU.")
+    batch_max_wait_ms: float = Field(2, ge=0, le=1000, description="Milliseconds that a model run waits for pictures.")
     worker_id: str | None = Field(None, max_length=64, description="Name of this worker; by default host and pid.")
     health_host: str = Field("127.0.0.1", description="Address of a worker's health endpoint.")
     health_port: int | None = Field(None, ge=0, le=65535, description="Port of a worker's health endpoint.")

@@ -15,7 +15,7 @@ from streetveil.detection.models import ModelCard
 from streetveil.detection.nms import suppress
 from streetveil.detection.preprocess import InputSpec, Placement, View, make_input, place
 from streetveil.detection.profiles import PLANS, SAME_OBJECT_IOU, Plan
-from streetveil.detection.session import Session
+from streetveil.detection.session import Network
 from streetveil.domain.detections import Label
 from streetveil.domain.geometry import Size
 from streetveil.domain.options import Profile
@@ -85,11 +85,11 @@ class Detector(Protocol):
 
 
 class ModelDetector:
-    """A `Detector` over one session."""
+    """A `Detector` over one network."""
 
-    def __init__(self, traits: Traits, session: Session) -> None:
+    def __init__(self, traits: Traits, network: Network) -> None:
         self._traits = traits
-        self._session = session
+        self._network = network
 
     @property
     def traits(self) -> Traits:
@@ -112,7 +112,7 @@ class ModelDetector:
         self, placement: Placement, chunk: Sequence[int], views: Sequence[View], thresholds: Sequence[Floats]
     ) -> list[Candidates]:
         tensor = make_input([views[index] for index in chunk], placement, self._traits.spec)
-        outputs = self._session.run(tensor)
+        outputs = self._network.run(tensor)
         floor = np.min([thresholds[index] for index in chunk], axis=0)
         results = []
         for index, candidates in zip(chunk, self._traits.decode(outputs, placement.size, floor), strict=True):

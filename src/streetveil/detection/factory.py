@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from streetveil.detection.detector import ModelDetector, Traits
 from streetveil.detection.models import MODELS, Task
+from streetveil.detection.networks import Networks
+from streetveil.detection.preprocess import place
 from streetveil.detection.scene import ProfiledSceneDetector
-from streetveil.detection.session import Session
 from streetveil.detection.user_models import load_user_model
 from streetveil.detection.weights import ModelCache
 from streetveil.domain.detections import Label
+from streetveil.domain.geometry import Size
+from streetveil.domain.options import Profile
+
+_GPU_STRIDE = 64
+_USUAL_PICTURES = (Size(1920, 1080), Size(4000, 3000))
+_USUAL_CROPS = (Size(640, 480), Size(480, 480))
 
 
 def build_scene_detector(
@@ -19,22 +28,40 @@ def build_scene_detector(
     *,
     model_paths: Mapping[Task, Path | None] | None = None,
     thresholds: Mapping[Label, float] | None = None,
-    threads: int = 1,
+    networks: Networks | None = None,
 ) -> ProfiledSceneDetector:
     """Loads one model per task: the user's own where `model_paths` names one, else the default out of `cache`.
 
     `thresholds` are the lowest scores that count where a query names none; a class not named has its
-    model's calibrated default. `threads` is the number of cores that one run of a model may use.
+    model's calibrated default. `networks` says where models run; by default on the CPU, one core a run.
 
     Raises:
         ModelMissingError: a model is neither in the cache nor at its path.
         ModelError: a model cannot be used; the message says why.
     """
+    networks = networks or Networks()
     loaded: dict[Task, ModelDetector] = {}
     for card in MODELS:
         own = (model_paths or {}).get(card.task)
-        if own is not None:
-            loaded[card.task] = load_user_model(own, card.task, threads=threads)
-        else:
-            loaded[card.task] = ModelDetector(Traits.of_card(card), Session(cache.path(card), threads=threads))
+        path = own if own is not None else cache.path(card)
+        traits = load_user_model(own, card.task).traits if own is not None else Traits.of_card(card)
+        on_gpu = with_fewer_shapes(traits)
+        network = networks.open(path, usual_sizes(on_gpu))
+        loaded[card.task] = ModelDetector(on_gpu if networks.on_gpu else traits, network)
     return ProfiledSceneDetector(loaded["faces"], loaded["plates"], loaded["vehicles"], thresholds=thresholds)
+
+
+def with_fewer_shapes(traits: Traits) -> Traits:
+    """The model with inputs on a coarser grid: more pieces share a shape, and fewer shapes have to be tuned."""
+    stride = traits.spec.stride * math.ceil(_GPU_STRIDE / traits.spec.stride)
+    return replace(traits, spec=replace(traits.spec, stride=stride))
+
+
+def usual_sizes(traits: Traits) -> list[Size]:
+    """The input sizes that common photos make under the quicker profiles."""
+    sizes = []
+    for profile in (Profile.FAST, Profile.BALANCED):
+        plan = traits.plans[profile]
+        looks = [(plan.whole, picture) for picture in _USUAL_PICTURES] + [(plan.crop, crop) for crop in _USUAL_CROPS]
+        sizes += [place(size, budget, traits.spec).size for budget, size in looks if budget is not None]
+    return list(dict.fromkeys(sizes))
