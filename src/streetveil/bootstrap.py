@@ -22,6 +22,7 @@ import structlog
 
 from streetveil import __version__
 from streetveil.database.folder_lock import DataFolderLock
+from streetveil.detection.base import SceneDetector
 from streetveil.detection.lazy import LazySceneDetector
 from streetveil.detection.models import MODELS, Task
 from streetveil.domain.detections import VEHICLES, Label
@@ -32,6 +33,7 @@ from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
 from streetveil.jobs.maintain import Maintain
 from streetveil.jobs.process import AttemptPolicy, Process
+from streetveil.jobs.release import Release
 from streetveil.jobs.retention import Retention
 from streetveil.jobs.retry import Retry
 from streetveil.jobs.submit import Submit
@@ -62,6 +64,7 @@ class Services:
     submit: Submit
     inspect: Inspect
     retry: Retry
+    release: Release
     erase: Erase
     health: Health
     process: Process
@@ -76,14 +79,17 @@ def build_anonymiser(settings: Settings) -> Anonymiser:
     Raises:
         ModelError: a model is missing or cannot be used.
     """
-    return Anonymiser(_load_detector(settings), _redactor(settings), max_pixels=settings.max_pixels)
+    return _anonymiser(_load_detector(settings), settings)
 
 
 def lazy_anonymiser(settings: Settings) -> Anonymiser:
     """For processes that seldom look at a photo themselves: the models load with the first."""
-    return Anonymiser(
-        LazySceneDetector(lambda: _load_detector(settings)), _redactor(settings), max_pixels=settings.max_pixels
-    )
+    return _anonymiser(LazySceneDetector(lambda: _load_detector(settings)), settings)
+
+
+def _anonymiser(detector: SceneDetector, settings: Settings) -> Anonymiser:
+    verify = settings.verify == "redetect"
+    return Anonymiser(detector, _redactor(settings), max_pixels=settings.max_pixels, verify=verify)
 
 
 def _redactor(settings: Settings) -> Redactor:
@@ -105,8 +111,10 @@ def results_variant(settings: Settings) -> str:
         own = paths[card.task]
         # A model file that was replaced is another model.
         models[card.task] = [str(own), _changed_at(own)] if own is not None else [card.name, card.version]
-    comment = {"comment": settings.redaction_comment} if settings.redaction_comment else {}
-    return json.dumps({"models": models, "thresholds": _thresholds(settings), **comment}, sort_keys=True)
+    more: dict[str, object] = {"comment": settings.redaction_comment} if settings.redaction_comment else {}
+    if settings.verify != "off":
+        more["verify"] = settings.verify
+    return json.dumps({"models": models, "thresholds": _thresholds(settings), **more}, sort_keys=True)
 
 
 def default_options(settings: Settings) -> dict[str, str | float | list[str] | None]:
@@ -192,13 +200,14 @@ def _connected(settings: Settings, anonymise: Anonymiser) -> Iterator[Services]:
             submit=Submit(database=database, storage=storage, queue=queue, max_queue_size=settings.max_queue_size),
             inspect=Inspect(database=database, storage=storage, queue=queue, max_queue_size=settings.max_queue_size),
             retry=Retry(database=database, queue=queue),
+            release=Release(database=database),
             erase=Erase(database=database, storage=storage),
             health=Health(database=database, storage=storage, queue=queue, max_age_s=_HEALTH_AGE_S),
             process=Process(
                 database=database,
                 storage=storage,
                 queue=queue,
-                anonymise=anonymise,
+                anonymise=anonymise.attempt,
                 worker_id=worker_id,
                 host=socket.gethostname(),
                 version=__version__,

@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     default_profile: Profile = Field(Profile.BALANCED, description="Profile of jobs that name none.")
     default_style: Style = Field(Style.GAUSSIAN, description="Style of jobs that name none.")
     default_metadata: MetadataPolicy = Field(MetadataPolicy.STRIP, description="What happens to EXIF by default.")
+    verify: Literal["off", "redetect"] = Field(
+        "off", description="redetect: look at each result again, and hold back what still shows a face or plate."
+    )
     redaction_comment: str | None = Field(None, max_length=1000, description="Comment that redacted files carry.")
     panoramax_annotations: Literal["vehicles", "none"] = Field(
         "vehicles", description="What a Panoramax instance is told as annotations: vehicles or none."

@@ -27,6 +27,7 @@ from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
 from streetveil.jobs.maintain import Maintain
 from streetveil.jobs.process import AttemptPolicy, Process
+from streetveil.jobs.release import Release
 from streetveil.jobs.retry import Retry
 from streetveil.jobs.submit import Submit, Upload
 from streetveil.queue.base import JobQueue
@@ -65,6 +66,7 @@ class FakeAnonymiser:
     seen: list[bytes] = field(default_factory=list)
     before: Callable[[bytes], None] = lambda data: None
     failures: list[Exception] = field(default_factory=list)
+    needs_review: bool = False
 
     def __call__(self, data: bytes, options: JobOptions) -> Anonymised:
         self.seen.append(data)
@@ -92,6 +94,7 @@ class FakeAnonymiser:
                 "is_face_blurred": True,
                 "model": MODEL,
             },
+            needs_review=self.needs_review,
         )
 
 
@@ -128,6 +131,7 @@ class House:
         self.submit = Submit(**adapters, max_queue_size=max_queue_size, clock=clock)
         self.inspect = Inspect(**adapters, max_queue_size=max_queue_size, clock=clock)
         self.retry = Retry(**queued, clock=clock)
+        self.release = Release(database=adapters["database"], clock=clock)
         self.erase = Erase(**stored, clock=clock)
         self.maintain = Maintain(**adapters, attempts=self.attempts, clock=clock)
         self.process = self.worker("worker-1")
@@ -184,8 +188,9 @@ class House:
         named = set()
         for job in self.jobs():
             named.add(job.original_key)
-            if job.result:
-                named |= {job.result.processed_key, job.result.metadata_key}
+            for result in (job.result, job.held):
+                if result is not None:
+                    named |= {result.processed_key, result.metadata_key}
         assert self.objects() == named
         assert not list((self.root / "objects").rglob("*#*"))
 

@@ -70,9 +70,11 @@ def _idempotency_key(
 
 
 def _readable_variant(
-    variant: Annotated[Variant, Query(description="The redacted photo, or the one that was uploaded.")] = "processed",
+    variant: Annotated[
+        Variant, Query(description="The redacted photo, the one that was uploaded, or the result that needs review.")
+    ] = "processed",
 ) -> Variant:
-    """The variant that this caller may read. Whoever reaches the embedded service may read originals."""
+    """The variant that this caller may read. Whoever reaches the embedded service may read all."""
     return variant
 
 

@@ -72,7 +72,9 @@ class ServiceStats(Schema):
 
     timestamp: datetime
     total_jobs: int = Field(description="the sum of `jobs`")
-    jobs: Counts = Field(description="submitted and processing now; completed and failed within the last hour")
+    jobs: Counts = Field(
+        description="submitted, processing and needs_review now; completed and failed within the last hour"
+    )
     success_rate: float | None = Field(description="completed / (completed + failed)")
     throughput: ThroughputRates
     latency: LatencySeconds | None = Field(description="from submission to result")

@@ -12,7 +12,7 @@ from streetveil.domain.job import Job, JobResult, JobStatus
 from streetveil.domain.reports import Batch, JobPage
 from streetveil.errors import JobNotFoundError
 
-PublicStatus = Literal["submitted", "processing", "completed", "failed"]
+PublicStatus = Literal["submitted", "processing", "completed", "needs_review", "failed"]
 
 BoxPixels = Annotated[
     tuple[float, float, float, float],
@@ -125,6 +125,29 @@ class BlurMetadata(BaseModel):
     plates_blurred: int
     lossless: bool = Field(description="Every pixel outside the regions decodes exactly as in the original.")
     model: ModelInfo | None = Field(description="null where nothing was looked for")
+    verification: Verification | None = Field(None, description="Only there where the service looks at results again.")
+
+
+class Verification(BaseModel):
+    """What was still found when the result was looked at again."""
+
+    model_config = ConfigDict(extra="allow")
+
+    rounds: int = Field(description="How often areas were redacted once more.")
+    found: list[VerificationFinding] = Field(description="In results on the way to this one.")
+    passed: bool = Field(description="Nothing was found in this one.")
+
+
+class VerificationFinding(BaseModel):
+    """A face or plate that was found in a result."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    round: int = Field(description="In the result after so many further rounds.")
+    label: Literal["face", "license_plate"] = Field(alias="class")
+    box: BoxPixels
+    confidence: float = Field(ge=0, le=1)
+    again: bool = Field(description="It lies where one was redacted; else it is new.")
 
 
 class RegionList(Schema):
@@ -253,6 +276,7 @@ class Counts(Schema):
     submitted: int
     processing: int
     completed: int
+    needs_review: int
     failed: int
 
     @classmethod
@@ -261,6 +285,7 @@ class Counts(Schema):
             submitted=counts[JobStatus.SUBMITTED],
             processing=counts[JobStatus.PROCESSING],
             completed=counts[JobStatus.COMPLETED],
+            needs_review=counts[JobStatus.NEEDS_REVIEW],
             failed=counts[JobStatus.FAILED],
         )
 
@@ -294,6 +319,8 @@ def public_status(job: Job) -> PublicStatus:
             return "processing"
         case JobStatus.COMPLETED:
             return "completed"
+        case JobStatus.NEEDS_REVIEW:
+            return "needs_review"
         case JobStatus.FAILED:
             return "failed"
         case JobStatus.ERASED:

@@ -11,6 +11,7 @@ from streetveil.jobs.anonymise import Anonymiser
 from streetveil.jobs.erase import Erase
 from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
+from streetveil.jobs.release import Release
 from streetveil.jobs.retry import Retry
 from streetveil.jobs.submit import Submit
 
@@ -35,6 +36,7 @@ class ApiServices:
     submit: Submit
     inspect: Inspect
     retry: Retry
+    release: Release
     erase: Erase
     anonymise: Anonymiser
     health: Health

@@ -1,4 +1,4 @@
-"""`streetveil jobs`: what became of jobs, for the person who operates the service."""
+"""`streetveil jobs`: what became of jobs, and what is decided about them, for the person who operates the service."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def build_app() -> typer.Typer:
     app.command("list")(list_jobs)
     app.command("show")(show)
     app.command("retry")(retry)
+    app.command("release")(release)
     return app
 
 
@@ -63,14 +64,19 @@ def show(job_id: Annotated[str, typer.Argument(metavar="JOB", help="Id of the jo
     with open_for_operators(_quiet_settings()) as services:
         job = services.inspect.job(job_id)
         original, processed = services.inspect.urls(job)
-    typer.echo(json.dumps(_described(job) | {"original": original, "processed": processed}, indent=2))
+        described = _described(job) | {"original": original, "processed": processed}
+        if job.held is not None:
+            described["review"] = services.inspect.review_url(job)
+    typer.echo(json.dumps(described, indent=2))
 
 
 def retry(
-    job_ids: Annotated[list[str] | None, typer.Argument(metavar="JOB...", help="Ids of failed jobs.")] = None,
+    job_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="JOB...", help="Jobs that failed or need review.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all-failed", help="Retry every failed job.")] = False,
 ) -> None:
-    """Queue failed jobs again. An embedded service takes them up within MAINTAIN_INTERVAL_S seconds."""
+    """Queue jobs again that failed or need review. An embedded service sees them within MAINTAIN_INTERVAL_S seconds."""
     if bool(job_ids) == every:
         raise typer.BadParameter("name jobs, or give --all-failed")
     with open_for_operators(_quiet_settings()) as services:
@@ -86,6 +92,16 @@ def retry(
                     services.retry(job.id)
                 count += len(page)
     typer.echo(f"{count} queued again.")
+
+
+def release(
+    job_ids: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs that need review.")],
+) -> None:
+    """Hand out results that were held back, as they are. `streetveil jobs show` says where to look at one first."""
+    with open_for_operators(_quiet_settings()) as services:
+        for job_id in job_ids:
+            services.release(job_id)
+    typer.echo(f"{len(job_ids)} released.")
 
 
 def _quiet_settings() -> Settings:
@@ -109,8 +125,9 @@ def _described(job: Job) -> dict[str, Any]:
     }
     if job.failure is not None:
         described["error"] = {"code": job.failure.code, "detail": job.failure.detail}
-    if job.result is not None:
-        described["processing_time"] = job.result.processing_time
-        described["blur_metadata"] = dict(job.result.blur_metadata)
-        described["detection_metadata"] = dict(job.result.detection_metadata)
+    result = job.result or job.held
+    if result is not None:
+        described["processing_time"] = result.processing_time
+        described["blur_metadata"] = dict(result.blur_metadata)
+        described["detection_metadata"] = dict(result.detection_metadata)
     return described

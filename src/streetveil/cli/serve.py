@@ -122,6 +122,7 @@ def _running(settings: Settings) -> Iterator[ApiServices]:
                 submit=services.submit,
                 inspect=services.inspect,
                 retry=services.retry,
+                release=services.release,
                 erase=services.erase,
                 anonymise=services.anonymise,
                 health=services.health,

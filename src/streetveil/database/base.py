@@ -53,7 +53,7 @@ class JobRepository(Protocol):
     """Every question about jobs, and every change to one.
 
     A transition is one UPDATE whose WHERE names the states it may start from; its return value says whether
-    it happened. Those made by a worker (`complete`, `postpone`, `fail`) take the job as claimed and happen
+    it happened. Those made by a worker (`complete`, `hold`, `postpone`, `fail`) take the job as claimed and happen
     only while that claim is the job's latest; with `if_due_before` (of who takes the worker for lost) only
     while its lease ends before that moment.
     """
@@ -78,6 +78,14 @@ class JobRepository(Protocol):
         """Processing to completed."""
         ...
 
+    def hold(self, claimed: Job, result: JobResult, *, now: datetime) -> bool:
+        """Processing to needs_review."""
+        ...
+
+    def release(self, job_id: str, *, now: datetime) -> bool:
+        """Needs_review to completed, with the result that was held back."""
+        ...
+
     def postpone(
         self,
         claimed: Job,
@@ -95,7 +103,7 @@ class JobRepository(Protocol):
         ...
 
     def resubmit(self, job_id: str, *, now: datetime) -> bool:
-        """Failed to submitted, with attempts counted from zero."""
+        """Failed or needs_review to submitted, with attempts counted from zero and without a result."""
         ...
 
     def erase(self, job_id: str, *, now: datetime) -> bool:
@@ -115,7 +123,7 @@ class JobRepository(Protocol):
         ...
 
     def expire_original(self, job_id: str, *, now: datetime) -> bool:
-        """Notes that the original of a completed or failed job is no longer kept; False where it was noted before."""
+        """Notes that the original of a job that ended is no longer kept; False where it was noted before."""
         ...
 
     def overdue(self, status: JobStatus, *, before: datetime | None, after: Job | None, limit: int) -> list[Job]:
@@ -123,7 +131,7 @@ class JobRepository(Protocol):
         ...
 
     def finished(self, before: datetime, *, with_original: bool, limit: int) -> list[Job]:
-        """Jobs that completed or failed before that moment; with `with_original`, those whose original is kept."""
+        """Jobs that ended, those for review included, before that moment; `with_original`: whose original is kept."""
         ...
 
     def unpurged(self, limit: int) -> list[Job]:
@@ -147,7 +155,7 @@ class JobRepository(Protocol):
         ...
 
     def counts(self, *, since: datetime) -> Mapping[JobStatus, int]:
-        """Jobs that are submitted and processing, and those that completed and failed at `since` or later."""
+        """Jobs that wait, for a worker or a person, and those that completed and failed at `since` or later."""
         ...
 
     def batch_counts(self, batch_id: str) -> Mapping[JobStatus, int]:

@@ -38,7 +38,8 @@ def job_of(row: JobRecord) -> Job:
         worker_id=row.worker_id,
         batch_id=row.batch_id,
         idempotency_key=row.idempotency_key,
-        result=_result_of(row),
+        result=None if row.status == JobStatus.NEEDS_REVIEW else _result_of(row),
+        held=_result_of(row) if row.status == JobStatus.NEEDS_REVIEW else None,
         original_deleted_at=row.original_deleted_at,
         failure=JobFailure(row.error_code, row.error_detail or "") if row.error_code else None,
     )
@@ -70,18 +71,12 @@ def new_row(job: Job, fingerprint: str | None) -> dict[str, Any]:
 
 
 def result_columns(result: JobResult) -> dict[str, Any]:
-    """The columns of a result, with what queries ask about taken out of its metadata."""
+    """The columns of a result that is handed out, with what queries ask about taken out of its metadata."""
     blur, detection = result.blur_metadata, result.detection_metadata
     faces = _scores(blur.get("regions", ()), Label.FACE)
     plates = _scores(blur.get("regions", ()), Label.LICENSE_PLATE)
     vehicles = _scores(detection.get("vehicles", ()))
-    return {
-        "processed_key": result.processed_key,
-        "metadata_key": result.metadata_key,
-        "processing_time": result.processing_time,
-        "blur_metadata": dict(blur),
-        "detection_metadata": dict(detection),
-        "models": [model for model in (*blur.get("models", ()), detection.get("model")) if model],
+    return held_columns(result) | {
         "is_vehicle_detected": bool(detection.get("is_vehicle_detected")),
         "is_face_detected": bool(detection.get("is_face_detected")),
         "is_face_blurred": bool(blur.get("faces_blurred")),
@@ -92,6 +87,19 @@ def result_columns(result: JobResult) -> dict[str, Any]:
         "face_confidence_sum": sum(faces),
         "plate_confidence_sum": sum(plates),
         "vehicle_confidence_sum": sum(vehicles),
+    }
+
+
+def held_columns(result: JobResult) -> dict[str, Any]:
+    """The columns of a result that waits for a person's word: no filter and no figure knows of it yet."""
+    blur, detection = result.blur_metadata, result.detection_metadata
+    return {
+        "processed_key": result.processed_key,
+        "metadata_key": result.metadata_key,
+        "processing_time": result.processing_time,
+        "blur_metadata": dict(blur),
+        "detection_metadata": dict(detection),
+        "models": [model for model in (*blur.get("models", ()), detection.get("model")) if model],
     }
 
 
@@ -108,19 +116,8 @@ def worker_column(worker_id: str) -> str:
     return worker_id[:_MAX_WORKER_ID_LENGTH]
 
 
-# What a row keeps of an erased photo: nothing but the names of objects, which are made of its id.
-ERASED_COLUMNS: Mapping[str, Any] = {
-    "idempotency_key": None,
-    "request_fingerprint": None,
-    "error_code": None,
-    "error_detail": None,
-    "filename": "",
-    "file_size": 0,
-    "width": 0,
-    "height": 0,
-    "media_type": "",
-    "content_sha256": "",
-    "options": {},
+# The columns of a result where there is none.
+NO_RESULT: Mapping[str, Any] = {
     "processed_key": None,
     "metadata_key": None,
     "processing_time": None,
@@ -137,6 +134,22 @@ ERASED_COLUMNS: Mapping[str, Any] = {
     "face_confidence_sum": None,
     "plate_confidence_sum": None,
     "vehicle_confidence_sum": None,
+}
+
+# What a row keeps of an erased photo: nothing but the names of objects, which are made of its id.
+ERASED_COLUMNS: Mapping[str, Any] = {
+    "idempotency_key": None,
+    "request_fingerprint": None,
+    "error_code": None,
+    "error_detail": None,
+    "filename": "",
+    "file_size": 0,
+    "width": 0,
+    "height": 0,
+    "media_type": "",
+    "content_sha256": "",
+    "options": {},
+    **NO_RESULT,
 }
 
 

@@ -14,7 +14,9 @@ from streetveil.database.base import BatchRow, Holding
 from streetveil.database.pages import page_ids
 from streetveil.database.records import (
     ERASED_COLUMNS,
+    NO_RESULT,
     failure_columns,
+    held_columns,
     job_of,
     new_row,
     result_columns,
@@ -25,6 +27,8 @@ from streetveil.domain.job import TRANSITIONS, Job, JobFailure, JobResult, JobSt
 from streetveil.domain.reports import JobFilter, RecentJobs
 
 _IDS_AT_A_TIME = 500
+# No worker is at it, nor will be unless a person asks.
+_ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.NEEDS_REVIEW)
 
 
 class SqlJobRepository:
@@ -63,6 +67,18 @@ class SqlJobRepository:
         values = result_columns(result) | failure_columns(None) | {"finished_at": now, "due_at": None}
         return self._move(claimed.id, JobStatus.COMPLETED, now, _claimed(claimed), **values)
 
+    def hold(self, claimed: Job, result: JobResult, *, now: datetime) -> bool:
+        values = held_columns(result) | failure_columns(None) | {"finished_at": now, "due_at": None}
+        return self._move(claimed.id, JobStatus.NEEDS_REVIEW, now, _claimed(claimed), **values)
+
+    def release(self, job_id: str, *, now: datetime) -> bool:
+        job = self.get(job_id)
+        if job is None or job.held is None:
+            return False
+        # The very result that was looked at, and not that of a later claim.
+        looked_at = JobRecord.status == JobStatus.NEEDS_REVIEW, JobRecord.claims == job.claims
+        return self._move(job_id, JobStatus.COMPLETED, now, looked_at, **result_columns(job.held), finished_at=now)
+
     def postpone(
         self,
         claimed: Job,
@@ -80,9 +96,10 @@ class SqlJobRepository:
         return self._move(claimed.id, JobStatus.FAILED, now, _claimed(claimed, if_due_before), **values)
 
     def resubmit(self, job_id: str, *, now: datetime) -> bool:
-        only = JobRecord.status == JobStatus.FAILED, JobRecord.original_deleted_at.is_(None)
+        ended = JobRecord.status.in_((JobStatus.FAILED, JobStatus.NEEDS_REVIEW))
+        only = ended, JobRecord.original_deleted_at.is_(None)
         values = failure_columns(None) | {"attempts": 0, "submitted_at": now, "finished_at": None, "due_at": now}
-        return self._move(job_id, JobStatus.SUBMITTED, now, only, **values)
+        return self._move(job_id, JobStatus.SUBMITTED, now, only, **values, **NO_RESULT)
 
     def erase(self, job_id: str, *, now: datetime) -> bool:
         return self._move(job_id, JobStatus.ERASED, now, due_at=now, **ERASED_COLUMNS)
@@ -108,7 +125,7 @@ class SqlJobRepository:
     def expire_original(self, job_id: str, *, now: datetime) -> bool:
         kept = (
             JobRecord.id == job_id,
-            JobRecord.status.in_((JobStatus.COMPLETED, JobStatus.FAILED)),
+            JobRecord.status.in_(_ENDED),
             JobRecord.original_deleted_at.is_(None),
         )
         statement = update(JobRecord).where(*kept).values(original_deleted_at=now)
@@ -169,7 +186,7 @@ class SqlJobRepository:
 
     def finished(self, before: datetime, *, with_original: bool, limit: int) -> list[Job]:
         jobs: list[Job] = []
-        for status in (JobStatus.COMPLETED, JobStatus.FAILED):
+        for status in _ENDED:
             statement = select(JobRecord).where(JobRecord.status == status, JobRecord.finished_at < before)
             if with_original:
                 statement = statement.where(JobRecord.original_deleted_at.is_(None))

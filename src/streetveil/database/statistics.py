@@ -12,7 +12,7 @@ from streetveil.database.tables import JobRecord, WorkerRecord
 from streetveil.domain.job import JobStatus
 from streetveil.domain.reports import Confidence, Percentiles, RecentJobs, WorkerSeen
 
-_OPEN = (JobStatus.SUBMITTED, JobStatus.PROCESSING)
+_OPEN = (JobStatus.SUBMITTED, JobStatus.PROCESSING, JobStatus.NEEDS_REVIEW)
 _ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
 
 
@@ -22,7 +22,7 @@ def waiting(session: Session) -> int:
 
 
 def counts(session: Session, since: datetime) -> Mapping[JobStatus, int]:
-    """Jobs that are submitted and processing, and those that ended at `since` or later."""
+    """Jobs that wait, for a worker or a person, and those that ended at `since` or later."""
     by_status = select(JobRecord.status, func.count()).group_by(JobRecord.status)
     ended = JobRecord.status.in_(_ENDED), JobRecord.finished_at >= since
     found = dict(session.execute(by_status.where(JobRecord.status.in_(_OPEN))).all())

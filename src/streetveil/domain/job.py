@@ -21,11 +21,16 @@ MAX_FILENAME_LENGTH = 255
 
 
 class JobStatus(StrEnum):
-    """Where a job stands. `erased` is a tombstone: nothing of the photo is left, callers see a 404."""
+    """Where a job stands.
+
+    `needs_review`: there is a result, but something was still found in it, and a person has to look before it is
+    handed out. `erased` is a tombstone: nothing of the photo is left, callers see a 404.
+    """
 
     SUBMITTED = "submitted"
     PROCESSING = "processing"
     COMPLETED = "completed"
+    NEEDS_REVIEW = "needs_review"
     FAILED = "failed"
     ERASED = "erased"
 
@@ -33,12 +38,14 @@ class JobStatus(StrEnum):
 # Each state with those it may be reached from. Every UPDATE of a status names these in its WHERE
 # clause, so two processes can never both make the same step.
 TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
-    # back from processing: the worker was lost or a retryable error struck; from failed: a person asked
-    JobStatus.SUBMITTED: frozenset({JobStatus.PROCESSING, JobStatus.FAILED}),
+    # back from processing: the worker was lost or a retryable error struck; from the other two: a person asked
+    JobStatus.SUBMITTED: frozenset({JobStatus.PROCESSING, JobStatus.FAILED, JobStatus.NEEDS_REVIEW}),
     JobStatus.PROCESSING: frozenset({JobStatus.SUBMITTED}),
-    JobStatus.COMPLETED: frozenset({JobStatus.PROCESSING}),
+    # from review: a person looked at the result and released it
+    JobStatus.COMPLETED: frozenset({JobStatus.PROCESSING, JobStatus.NEEDS_REVIEW}),
+    JobStatus.NEEDS_REVIEW: frozenset({JobStatus.PROCESSING}),
     JobStatus.FAILED: frozenset({JobStatus.SUBMITTED, JobStatus.PROCESSING}),
-    JobStatus.ERASED: frozenset({JobStatus.SUBMITTED, JobStatus.PROCESSING, JobStatus.COMPLETED, JobStatus.FAILED}),
+    JobStatus.ERASED: frozenset(JobStatus) - {JobStatus.ERASED},
 }
 
 
@@ -78,6 +85,8 @@ class Job:
         original_deleted_at: when the upload was removed, its time of retention over; None while it is kept.
         claims: how often a worker has begun on it at all. Never goes back: what a worker does later is
             valid only while this is still the number of its own claim.
+        result: that of a completed job: what may be handed out.
+        held: a result that needs review. It is no `result`, so that nothing hands it out by mistake.
     """
 
     id: str
@@ -103,6 +112,7 @@ class Job:
     batch_id: str | None = None
     idempotency_key: str | None = None
     result: JobResult | None = None
+    held: JobResult | None = None
     failure: JobFailure | None = None
 
 

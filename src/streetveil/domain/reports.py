@@ -137,7 +137,8 @@ class Stats:
     """How the service does. Erased jobs count nowhere.
 
     Attributes:
-        by_status: jobs that are submitted and processing now, and those completed and failed within the last hour.
+        by_status: jobs that are submitted, processing and for review now, and those completed and failed within the
+            last hour.
         success_rate: completed jobs among those completed or failed, 0..1; None where there are none.
         failures: jobs that failed within the last hour by their error's code.
     """

@@ -6,14 +6,17 @@ photo with the same options has the same result wherever it came in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from streetveil.detection.base import Found, Query, Scene, SceneDetector
 from streetveil.domain.detections import REDACTABLE, VEHICLES, Detections, Label
 from streetveil.domain.options import JobOptions
+from streetveil.errors import NeedsReviewError
 from streetveil.imaging.picture import ImageHeader, Picture
 from streetveil.jobs.regions import region_as_dict, snapped
+from streetveil.jobs.verification import REMEDIES, Finding, Verification, touches, widened
 from streetveil.redaction.base import RedactedFile, Redactor, Region, Shape
 
 # Heads are round and plates are not: each class has the outline that covers it with the least around it.
@@ -29,35 +32,59 @@ class Anonymised:
         header: the original's.
         blur_metadata, detection_metadata: as the HTTP contract has them (docs/api.md); boxes are pixels
             of the upright picture, those of regions already grown by the model's margin.
+        needs_review: True where something was still found in the result: a person must look before it is handed out.
     """
 
     file: RedactedFile
     header: ImageHeader
     blur_metadata: dict[str, Any]
     detection_metadata: dict[str, Any]
+    needs_review: bool = False
 
 
 class Anonymiser:
-    """Finds faces, plates and vehicles in a photo and redacts what the options name. Safe to share by threads."""
+    """Finds faces, plates and vehicles in a photo and redacts what the options name. Safe to share by threads.
 
-    def __init__(self, detector: SceneDetector, redactor: Redactor, *, max_pixels: int) -> None:
+    With `verify` it looks at each result again (`verification.py`).
+    """
+
+    def __init__(self, detector: SceneDetector, redactor: Redactor, *, max_pixels: int, verify: bool = False) -> None:
         self._detector = detector
         self._redactor = redactor
         self._max_pixels = max_pixels
+        self._verify = verify
 
     def __call__(self, data: bytes, options: JobOptions) -> Anonymised:
-        """Anonymises one encoded photo.
+        """Anonymises one encoded photo, for who hands out the result at once.
+
+        Raises:
+            NeedsReviewError: something was still found in the result.
+            StreetveilError: the photo cannot be read or redacted; there is no result then.
+        """
+        result = self.attempt(data, options)
+        if result.needs_review:
+            raise NeedsReviewError(
+                f"Something was still found in the photo after it had been redacted {1 + len(REMEDIES)} times."
+            )
+        return result
+
+    def attempt(self, data: bytes, options: JobOptions) -> Anonymised:
+        """The same for who can hold a result back: look at its `needs_review` before it is handed out.
 
         Raises:
             StreetveilError: the photo cannot be read or redacted; there is no result then.
         """
         picture, scene, regions = self.detect(data, options)
         file = self._redactor.redact(picture, regions, options.metadata)
+        verification = None
+        if self._verify:
+            regions, file, verification = self._verified(picture, regions, file, options)
         return Anonymised(
             file=file,
             header=picture.header,
-            blur_metadata=_blur_metadata(scene, regions, file),
+            blur_metadata=_blur_metadata(scene, regions, file, verification),
             detection_metadata=_detection_metadata(scene, regions),
+            needs_review=verification is not None and not verification.passed,
         )
 
     def detect(self, data: bytes, options: JobOptions) -> tuple[Picture, Scene, list[Region]]:
@@ -65,6 +92,28 @@ class Anonymiser:
         picture = Picture.open(data, max_pixels=self._max_pixels)
         [scene] = self._detector.detect([picture], [query_for(options)])
         return picture, scene, regions_of(scene, picture, options)
+
+    def _verified(
+        self, picture: Picture, regions: list[Region], file: RedactedFile, options: JobOptions
+    ) -> tuple[list[Region], RedactedFile, Verification]:
+        """Looks at the result and redacts the original anew, until nothing is found or no remedy is left."""
+        findings: list[Finding] = []
+        for number, remedy in enumerate((*REMEDIES, None)):
+            found = self._left(file, regions, options)
+            findings += [Finding(number, item, any(touches(item, region) for region in regions)) for item in found]
+            if not found or remedy is None:
+                return regions, file, Verification(number, tuple(findings), passed=not found)
+            regions = widened(regions, found, remedy, picture.header.upright)
+            file = self._redactor.redact(picture, regions, options.metadata)
+        raise AssertionError("the last remedy is None")
+
+    def _left(self, file: RedactedFile, regions: Sequence[Region], options: JobOptions) -> list[Region]:
+        """What would be redacted in the result, were it a photo."""
+        if not regions:
+            return []  # its coded pixels are those of the original, in which nothing was found
+        picture = Picture.open(file.data, max_pixels=self._max_pixels)
+        [scene] = self._detector.detect([picture], [replace(query_for(options), labels=options.classes)])
+        return regions_of(scene, picture, options)
 
 
 def query_for(options: JobOptions) -> Query:
@@ -96,7 +145,9 @@ def regions_of(scene: Scene, picture: Picture, options: JobOptions) -> list[Regi
     return regions
 
 
-def _blur_metadata(scene: Scene, regions: list[Region], file: RedactedFile) -> dict[str, Any]:
+def _blur_metadata(
+    scene: Scene, regions: list[Region], file: RedactedFile, verification: Verification | None
+) -> dict[str, Any]:
     models = {found.model.name: found.model for found in (scene.faces, scene.plates) if found is not None}
     described = [model.as_dict() for model in models.values()]
     metadata: dict[str, Any] = {
@@ -109,6 +160,8 @@ def _blur_metadata(scene: Scene, regions: list[Region], file: RedactedFile) -> d
     }
     if file.reason is not None:
         metadata["lossless_reason"] = file.reason
+    if verification is not None:
+        metadata["verification"] = verification.as_dict()
     return metadata
 
 
@@ -124,7 +177,7 @@ def _detection_metadata(scene: Scene, regions: list[Region]) -> dict[str, Any]:
             for detection in vehicles
         ],
         "is_vehicle_detected": len(vehicles) > 0,
-        "is_face_detected": len(_detections(scene.faces)) > 0,
+        "is_face_detected": len(_detections(scene.faces)) > 0 or any(region.label is Label.FACE for region in regions),
         "is_face_blurred": any(region.label is Label.FACE for region in regions),
         "is_plate_blurred": any(region.label is Label.LICENSE_PLATE for region in regions),
         "model": scene.vehicles.model.as_dict() if scene.vehicles is not None else None,

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from streetveil.database.base import Database
-from streetveil.domain.job import Clock, Job, JobStatus, utc_now
+from streetveil.domain.job import Clock, Job, JobResult, JobStatus, utc_now
 from streetveil.domain.reports import (
     MAX_BATCH_JOBS,
     Batch,
@@ -18,11 +18,18 @@ from streetveil.domain.reports import (
     StoredImage,
     Throughput,
 )
-from streetveil.errors import BatchNotFoundError, JobNotFoundError, OriginalExpiredError, ResultNotReadyError
+from streetveil.errors import (
+    BatchNotFoundError,
+    HeldBackError,
+    JobNotFoundError,
+    OriginalExpiredError,
+    ResultNotReadyError,
+)
 from streetveil.queue.base import JobQueue
 from streetveil.storage.base import ObjectStore
 
-Variant = Literal["processed", "original"]
+Variant = Literal["processed", "original", "review"]
+"""`review` is the result of a job that needs one, for the eyes of who may release it."""
 
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
@@ -114,15 +121,16 @@ class Inspect:
 
         Raises:
             JobNotFoundError: there is no such job.
-            ResultNotReadyError: the result is asked for, and there is none (yet).
+            ResultNotReadyError: the result is asked for, and there is none (yet), or for review, and none is needed.
+            HeldBackError: the result is asked for, and it needs review.
             OriginalExpiredError: the original is asked for, and its time of retention is over.
             ObjectMissingError: the object is gone from storage.
         """
         job = self.job(job_id)
         name = job.filename
-        if variant == "processed":
+        if variant != "original":
             path = PurePosixPath(name)
-            name = f"{path.stem}-redacted{path.suffix}"
+            name = f"{path.stem}-{'redacted' if variant == 'processed' else variant}{path.suffix}"
         return StoredImage(self._storage.stream(_key(job, variant)), job.media_type, name)
 
     def urls(self, job: Job) -> tuple[str, str | None]:
@@ -130,13 +138,36 @@ class Inspect:
         original = self._storage.url(job.original_key)
         return original, self._storage.url(job.result.processed_key) if job.result else None
 
+    def review_url(self, job: Job) -> str:
+        """The name of a result that needs review, as `urls` has them.
+
+        Raises:
+            ResultNotReadyError: the job does not need review.
+        """
+        return self._storage.url(_key(job, "review"))
+
     def presigned(self, job_id: str, variant: Variant) -> str | None:
         """A link from which the image can be downloaded for a while; None where storage gives none.
 
         Raises:
-            JobNotFoundError, ResultNotReadyError, OriginalExpiredError: as for `image`.
+            JobNotFoundError, ResultNotReadyError, HeldBackError, OriginalExpiredError: as for `image`.
         """
         return self._storage.presigned_url(_key(self.job(job_id), variant), self._presigned_for_s)
+
+
+def result_of(job: Job) -> JobResult:
+    """What may be handed out of a job.
+
+    Raises:
+        ResultNotReadyError: there is no result (yet).
+        HeldBackError: it needs review.
+    """
+    if job.result is not None:
+        return job.result
+    if job.held is not None:
+        raise HeldBackError(f"Something was still found in the result of job {job.id}: a person must release it first.")
+    why = "failed" if job.status is JobStatus.FAILED else "is not completed yet"
+    raise ResultNotReadyError(f"Job {job.id} {why}, so there is no result.")
 
 
 def _key(job: Job, variant: Variant) -> str:
@@ -144,7 +175,8 @@ def _key(job: Job, variant: Variant) -> str:
         if job.original_deleted_at is not None:
             raise OriginalExpiredError(f"The original of job {job.id} is no longer kept.")
         return job.original_key
-    if job.result is None:
-        why = "failed" if job.status is JobStatus.FAILED else "is not completed yet"
-        raise ResultNotReadyError(f"Job {job.id} {why}, so there is no processed image.")
-    return job.result.processed_key
+    if variant == "review":
+        if job.held is None:
+            raise ResultNotReadyError(f"Job {job.id} is {job.status}: nothing of it needs review.")
+        return job.held.processed_key
+    return result_of(job).processed_key

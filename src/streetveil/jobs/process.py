@@ -4,7 +4,8 @@ Every step is safe to run twice, and the worker may die between any two of them:
 
     claim       only one worker gets it, and its number makes all later steps its own
     store       under names of that claim alone (storage/keys.py)
-    complete    happens only while the claim is the job's latest; otherwise what was stored is removed
+    complete    happens only while the claim is the job's latest; otherwise what was stored is removed.
+                Where something was still found in the result, the job is held back for a person to look
 
 What a dead worker leaves behind is found by `maintain.py`.
 """
@@ -134,8 +135,8 @@ class Process:
 
     def _work(self, claimed: Job) -> None:
         try:
-            result = self._produce(claimed)
-            completed = self._complete(claimed, result)
+            result, held = self._produce(claimed)
+            recorded = self._finish(claimed, result, held=held)
         except StreetveilError as error:
             if error.retryable:
                 self._postpone_or_fail(claimed, JobFailure(error.code, error.detail))
@@ -147,14 +148,15 @@ class Process:
             failure = JobFailure(StreetveilError.code, "An unexpected error; the service's log has its traceback.")
             self._postpone_or_fail(claimed, failure)
         else:
-            if completed:
-                _log.info("job_completed", attempt=claimed.attempts, processing_time=result.processing_time)
+            if recorded:
+                event = "job_held_back" if held else "job_completed"
+                _log.info(event, attempt=claimed.attempts, processing_time=result.processing_time)
             else:
                 _log.info("claim_lost", attempt=claimed.attempts)
                 self._discard(claimed)
 
-    def _produce(self, claimed: Job) -> JobResult:
-        """Makes and stores the two objects of a result."""
+    def _produce(self, claimed: Job) -> tuple[JobResult, bool]:
+        """Makes and stores the two objects of a result; True where a person must look before it is handed out."""
         extension = extension_of(claimed.original_key)
         processed = processed_key(claimed.id, claimed.claims, extension)
         metadata = metadata_key(claimed.id, claimed.claims)
@@ -168,13 +170,14 @@ class Process:
         }
         self._storage.put(metadata, json.dumps(document).encode(), content_type="application/json")
         started = claimed.started_at or claimed.updated_at
-        return JobResult(
+        result = JobResult(
             processed_key=processed,
             metadata_key=metadata,
             processing_time=max(0.0, (self._clock() - started).total_seconds()),
             blur_metadata=anonymised.blur_metadata,
             detection_metadata=anonymised.detection_metadata,
         )
+        return result, anonymised.needs_review
 
     def _original(self, claimed: Job) -> bytes:
         try:
@@ -186,16 +189,14 @@ class Process:
 
     # How it ended is recorded so that it can be done twice: a commit whose answer was lost may have happened.
 
-    def _complete(self, claimed: Job, result: JobResult) -> bool:
+    def _finish(self, claimed: Job, result: JobResult, *, held: bool) -> bool:
         now = self._clock()
 
-        def complete(transaction: UnitOfWork) -> bool:
-            if transaction.jobs.complete(claimed, result, now=now):
-                return True
-            job = transaction.jobs.get(claimed.id)
-            return job is not None and job.result is not None and job.result.processed_key == result.processed_key
+        def finish(transaction: UnitOfWork) -> bool:
+            record = transaction.jobs.hold if held else transaction.jobs.complete
+            return record(claimed, result, now=now) or _names(transaction.jobs.get(claimed.id), result.processed_key)
 
-        return self._record(complete)
+        return self._record(finish)
 
     def _postpone_or_fail(self, claimed: Job, failure: JobFailure) -> None:
         if claimed.attempts >= self._attempts.most:
@@ -245,8 +246,14 @@ class Process:
         try:
             with self._database.snapshot() as snapshot:
                 job = snapshot.jobs.get(claimed.id)
-            if job and job.result and job.result.processed_key == processed:
+            if _names(job, processed):
                 return
             self._storage.delete([processed, metadata_key(claimed.id, claimed.claims)])
         except StreetveilError as error:
             _log.warning("result_left_behind", code=error.code)
+
+
+def _names(job: Job | None, processed: str) -> bool:
+    """Whether the row names that object as its result, handed out or held back."""
+    result = (job.result or job.held) if job is not None else None
+    return result is not None and result.processed_key == processed

@@ -1,4 +1,4 @@
-"""A person asks for a failed job to be tried again."""
+"""A person asks for a job that failed, or whose result needs review, to be done again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Retry:
-    """Queues failed jobs again, with as many attempts as a new one has."""
+    """Queues such jobs again, with as many attempts as a new one has.
+
+    A result that was held back belongs to no job from then on, and goes when `jobs/maintain` looks for orphans.
+    """
 
     def __init__(self, *, database: Database, queue: JobQueue, clock: Clock = utc_now) -> None:
         self._database = database
@@ -27,7 +30,7 @@ class Retry:
 
         Raises:
             JobNotFoundError: there is no such job.
-            IllegalTransitionError: it has not failed, or its original is no longer kept.
+            IllegalTransitionError: it neither failed nor needs review, or its original is no longer kept.
         """
 
         def resubmit(transaction: UnitOfWork) -> tuple[bool, Job | None]:
@@ -39,11 +42,13 @@ class Retry:
         moved, job = self._database.transact(resubmit)
         if job is None or job.status is JobStatus.ERASED:
             raise JobNotFoundError(f"There is no job {job_id[:40]}.")
-        if not moved and job.status is JobStatus.FAILED and job.original_deleted_at:
+        if not moved and job.original_deleted_at and job.status in (JobStatus.FAILED, JobStatus.NEEDS_REVIEW):
             raise IllegalTransitionError(
                 f"Job {job_id} cannot be retried: its original was removed, its time of retention over."
             )
         if not moved:
-            raise IllegalTransitionError(f"Job {job_id} is {job.status}; only a failed job can be retried.")
+            raise IllegalTransitionError(
+                f"Job {job_id} is {job.status}; only one that failed or needs review can be retried."
+            )
         _log.info("job_resubmitted", job_id=job_id)
         return job

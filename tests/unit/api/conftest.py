@@ -55,6 +55,7 @@ from streetveil.errors import (
 from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.header import ImageHeader
 from streetveil.jobs.anonymise import Anonymised
+from streetveil.jobs.inspect import result_of
 from streetveil.jobs.submit import Upload
 from streetveil.redaction.base import RedactedFile
 
@@ -110,6 +111,11 @@ class World:
     def complete(self, job_id: str) -> None:
         result = JobResult(f"processed/{job_id}.jpg", f"metadata/{job_id}.json", 0.42, self.blur, SEEN)
         self.jobs[job_id] = replace(self.jobs[job_id], status=JobStatus.COMPLETED, result=result, finished_at=NOW)
+
+    def hold_back(self, job_id: str) -> None:
+        """As a worker does where something was still found in the result."""
+        result = JobResult(f"processed/{job_id}.jpg", f"metadata/{job_id}.json", 0.42, self.blur, SEEN)
+        self.jobs[job_id] = replace(self.jobs[job_id], status=JobStatus.NEEDS_REVIEW, held=result, finished_at=NOW)
 
     def fail(self, job_id: str) -> None:
         failure = JobFailure("undecodable_image", "The picture ends early.")
@@ -194,11 +200,16 @@ class FakeInspect:
         job = self.job(job_id)
         if variant == "original":
             return StoredImage(iter([self.world.originals[job_id]]), job.media_type, job.filename)
-        if job.result is None:
-            raise ResultNotReadyError("The job is not completed yet.")
+        if variant == "review":
+            if job.held is None:
+                raise ResultNotReadyError("Nothing needs review.")
+            return StoredImage(iter([b"held back"]), job.media_type, f"review-{job.filename}")
+        result_of(job)
         return StoredImage(iter([b"re", b"dacted"]), job.media_type, f"redacted-{job.filename}")
 
     def presigned(self, job_id: str, variant: str) -> str | None:
+        if variant == "processed":
+            result_of(self.job(job_id))
         return self.world.presigned
 
     def stats(self) -> Stats:
@@ -209,7 +220,7 @@ class FakeInspect:
             confidence={"face": Confidence(3, 0.8), "vehicle": Confidence(0, None)},
             workers=(WorkerSeen("w1", 1, 2, NOW),),
         )
-        counts = dict.fromkeys((JobStatus.SUBMITTED, JobStatus.PROCESSING, JobStatus.COMPLETED, JobStatus.FAILED), 1)
+        counts = dict.fromkeys(set(JobStatus) - {JobStatus.ERASED}, 1)
         return Stats(NOW, counts, 0.5, Throughput(0.1, 0.2), recent, {"undecodable_image": 1}, 4)
 
     def queue_status(self) -> QueueStatus:
@@ -222,9 +233,21 @@ class FakeRetry:
 
     def __call__(self, job_id: str) -> Job:
         job = FakeInspect(self.world).job(job_id)
-        if job.status is not JobStatus.FAILED:
+        if job.status not in {JobStatus.FAILED, JobStatus.NEEDS_REVIEW}:
             raise IllegalTransitionError("Only a failed job can be retried.")
-        self.world.jobs[job_id] = replace(job, status=JobStatus.SUBMITTED, failure=None)
+        self.world.jobs[job_id] = replace(job, status=JobStatus.SUBMITTED, failure=None, held=None)
+        return self.world.jobs[job_id]
+
+
+@dataclass
+class FakeRelease:
+    world: World
+
+    def __call__(self, job_id: str) -> Job:
+        job = FakeInspect(self.world).job(job_id)
+        if job.status is not JobStatus.NEEDS_REVIEW:
+            raise IllegalTransitionError("Only a job that needs review can be released.")
+        self.world.jobs[job_id] = replace(job, status=JobStatus.COMPLETED, result=job.held, held=None)
         return self.world.jobs[job_id]
 
 
@@ -263,6 +286,7 @@ def services_of(world: World, spool_dir: Path) -> ApiServices:
         "submit": FakeSubmit(world),
         "inspect": FakeInspect(world),
         "retry": FakeRetry(world),
+        "release": FakeRelease(world),
         "erase": FakeErase(world),
         "anonymise": FakeAnonymise(world),
         "health": FakeHealth(world),

@@ -50,6 +50,7 @@ def test_a_failed_job_tells_why(client, world, upload):
         ("GET", "/jobs/{}/image"),
         ("HEAD", "/jobs/{}/image"),
         ("POST", "/jobs/{}/retry"),
+        ("POST", "/jobs/{}/release"),
         ("DELETE", "/jobs/{}"),
     ],
 )
@@ -73,7 +74,7 @@ def test_a_batch_counts_its_jobs(client, world, photo):
     body = client.get(f"/batches/{batch['batch_id']}").json()
 
     assert body["total"] == 3
-    assert body["counts"] == {"submitted": 2, "processing": 0, "completed": 1, "failed": 0}
+    assert body["counts"] == {"submitted": 2, "processing": 0, "completed": 1, "needs_review": 0, "failed": 0}
     assert [job["filename"] for job in body["jobs"]] == ["0.jpg", "1.jpg", "2.jpg"]
     assert [job["is_vehicle_detected"] for job in body["jobs"]] == [True, None, None]
     assert body["jobs"][0]["is_plate_blurred"] is False

@@ -46,6 +46,7 @@ def test_every_route_of_the_contract_is_documented(document):
         "GET /jobs/{job_id}/mask",
         "GET /jobs/{job_id}/regions",
         "POST /jobs/{job_id}/retry",
+        "POST /jobs/{job_id}/release",
         "DELETE /jobs/{job_id}",
         "POST /redact",
         "POST /blur/",

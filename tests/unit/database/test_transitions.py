@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from streetveil.database.unit_of_work import SqlDatabase
 from streetveil.domain.job import TRANSITIONS, Job, JobFailure, JobResult, JobStatus
+from streetveil.domain.reports import JobFilter
 from streetveil.storage.keys import metadata_key, processed_key
 
 LEASE = timedelta(minutes=10)
@@ -51,10 +52,17 @@ class JobLife(RuleBasedStateMachine):
         assert row.status is self.status
         assert row.claims == len(self.claimed) + (to is JobStatus.PROCESSING and legal)
         assert (row.result is not None) == (self.status is JobStatus.COMPLETED)
+        assert (row.held is not None) == (self.status is JobStatus.NEEDS_REVIEW)
+        assert (self.found() == {self.job.id}) == (self.status is JobStatus.COMPLETED)
         assert self.completions <= 1
         if happened:
             assert row.updated_at == self.now
         return happened
+
+    def found(self):
+        """What a question about findings is answered with: that of a job which nobody has reviewed is nobody's."""
+        with self.database.snapshot() as snapshot:
+            return {job.id for job in snapshot.jobs.page(JobFilter(is_face_blurred=False), after=None, limit=9)}
 
     def current(self, claimed):
         return self.status is JobStatus.PROCESSING and claimed is self.claimed[-1]
@@ -69,7 +77,7 @@ class JobLife(RuleBasedStateMachine):
         if claimed:
             self.claimed.append(claimed)
 
-    @rule(pick=st.randoms(use_true_random=False), deed=st.sampled_from(["complete", "postpone", "fail"]))
+    @rule(pick=st.randoms(use_true_random=False), deed=st.sampled_from(["complete", "hold", "postpone", "fail"]))
     def worker(self, pick, deed):
         if not self.claimed:
             return
@@ -78,6 +86,10 @@ class JobLife(RuleBasedStateMachine):
             "complete": (
                 JobStatus.COMPLETED,
                 lambda jobs: jobs.complete(claimed, result_of(claimed), now=self.now),
+            ),
+            "hold": (
+                JobStatus.NEEDS_REVIEW,
+                lambda jobs: jobs.hold(claimed, result_of(claimed), now=self.now),
             ),
             "postpone": (
                 JobStatus.SUBMITTED,
@@ -92,8 +104,16 @@ class JobLife(RuleBasedStateMachine):
     def resubmit(self):
         self.step(
             JobStatus.SUBMITTED,
-            self.status is JobStatus.FAILED,
+            self.status in {JobStatus.FAILED, JobStatus.NEEDS_REVIEW},
             lambda jobs: jobs.resubmit(self.job.id, now=self.now),
+        )
+
+    @rule()
+    def release(self):
+        self.step(
+            JobStatus.COMPLETED,
+            self.status is JobStatus.NEEDS_REVIEW,
+            lambda jobs: jobs.release(self.job.id, now=self.now),
         )
 
     @rule(really=st.integers(0, 9))

@@ -49,6 +49,7 @@ def test_a_batch_counts_its_jobs_by_status(house):
         JobStatus.SUBMITTED: 1,
         JobStatus.PROCESSING: 0,
         JobStatus.COMPLETED: 1,
+        JobStatus.NEEDS_REVIEW: 0,
         JobStatus.FAILED: 1,
     }
     assert batch.total == 3

@@ -217,17 +217,22 @@ class Forgetful:
 
 
 @pytest.mark.parametrize("fails", [["before"], ["after"], ["before", "after"], ["before"] * 4])
-@pytest.mark.parametrize("ending", ["completed", "postponed", "failed"])
+@pytest.mark.parametrize("ending", ["completed", "held", "postponed", "failed"])
 def test_how_it_ended_is_recorded_although_the_database_is_away_for_a_while(make_house, fails, ending):
     house = make_house(wrap_database=Forgetful)
     job = house.upload()
     errors = {"postponed": [StorageUnavailableError("a moment")], "failed": [UndecodableImageError("broken")]}
     house.anonymise.failures = errors.get(ending, [])
+    house.anonymise.needs_review = ending == "held"
     house.anonymise.before = lambda data: setattr(house.adapters["database"], "fails", list(fails))
     house.process(house.memory.take(threading.Event()))
     assert len(house.anonymise.seen) == 1
     if ending == "failed":
         assert house.row(job.id).failure.code == "undecodable_image"
+        return
+    if ending == "held":
+        assert house.row(job.id).status is JobStatus.NEEDS_REVIEW
+        house.assert_nothing_is_left_over()
         return
     house.anonymise.before = lambda data: None
     assert house.memory.depth() == (ending == "postponed")  # queued again, and not lost

@@ -29,12 +29,16 @@ from streetveil.domain.job import Job
 router = APIRouter(tags=["jobs"])
 
 COMMON = (errors.UnavailableError, errors.StreetveilError)
+NO_RESULT = (errors.ResultNotReadyError, errors.HeldBackError)
 
 
 @router.get("/status/{job_id}", response_model_exclude_unset=True, responses=problems(errors.JobNotFoundError, *COMMON))
 def status(job_id: JobId, services: Services) -> JobState:
     """How far a job is; where it is completed, what was found."""
-    job = services.inspect.job(job_id)
+    return _state(services.inspect.job(job_id), services)
+
+
+def _state(job: Job, services: ApiServices) -> JobState:
     state = JobState(
         job_id=job.id,
         status=public_status(job),
@@ -80,12 +84,12 @@ def jobs(services: Services, query: Annotated[JobQuery, Query()]) -> JobList:
             "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
         },
         307: {"description": "A link to the picture that is valid for a while."},
-        **problems(errors.JobNotFoundError, errors.ResultNotReadyError, errors.InvalidParameterError, *COMMON),
+        **problems(errors.JobNotFoundError, *NO_RESULT, errors.InvalidParameterError, *COMMON),
     },
 )
 @router.head("/jobs/{job_id}/image", include_in_schema=False)
 def image(request: Request, job_id: JobId, variant: ReadableVariant, services: Services) -> Response:
-    """The redacted photo, or the original. The one is never given in place of the other."""
+    """The redacted photo, the original, or the result that needs review. None is ever given in place of another."""
     link = None if request.method == "HEAD" else services.inspect.presigned(job_id, variant)
     if link is not None:
         return RedirectResponse(link, headers={"Cache-Control": "private, no-store"})
@@ -105,8 +109,18 @@ def image(request: Request, job_id: JobId, variant: ReadableVariant, services: S
     responses=problems(errors.JobNotFoundError, errors.IllegalTransitionError, errors.OverloadedError, *COMMON),
 )
 def retry(job_id: JobId, services: Services) -> SubmittedJob:
-    """Queues a failed job again."""
+    """Queues a job again that failed or needs review."""
     return SubmittedJob.of(services.retry(job_id))
+
+
+@router.post(
+    "/jobs/{job_id}/release",
+    response_model_exclude_unset=True,
+    responses=problems(errors.JobNotFoundError, errors.IllegalTransitionError, *COMMON),
+)
+def release(job_id: JobId, services: Services) -> JobState:
+    """Completes a job that needs review: someone has looked at `/jobs/{job_id}/image?variant=review`."""
+    return _state(services.release(job_id), services)
 
 
 @router.delete(

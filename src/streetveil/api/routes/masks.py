@@ -12,17 +12,17 @@ from streetveil import errors
 from streetveil.api.dependencies import JobId, Services
 from streetveil.api.disposition import format_disposition
 from streetveil.api.openapi import problems
-from streetveil.api.routes.jobs import COMMON
+from streetveil.api.routes.jobs import COMMON, NO_RESULT
 from streetveil.api.schemas import RegionList
-from streetveil.api.services import ApiServices
 from streetveil.domain.geometry import Size
-from streetveil.domain.job import Job, JobResult
+from streetveil.domain.job import Job
+from streetveil.jobs.inspect import result_of
 from streetveil.jobs.regions import regions_in
 from streetveil.redaction.masks import MEDIA_TYPE, MaskKind, mask_png
 
 router = APIRouter(tags=["jobs"])
 
-_FAILURES = (errors.JobNotFoundError, errors.ResultNotReadyError, *COMMON)
+_FAILURES = (errors.JobNotFoundError, *NO_RESULT, *COMMON)
 
 
 @router.get(
@@ -48,7 +48,8 @@ def mask(
     ] = MaskKind.BINARY,
 ) -> Response:
     """Which pixels were redacted, drawn from the regions of the result."""
-    job, result = _completed(job_id, services)
+    job = services.inspect.job(job_id)
+    result = result_of(job)
     pieces = mask_png(regions_in(result.blur_metadata), Size(job.width, job.height), kind)
     return StreamingResponse(pieces, headers=_headers("inline", job, "mask.png"), media_type=MEDIA_TYPE)
 
@@ -56,16 +57,10 @@ def mask(
 @router.get("/jobs/{job_id}/regions", responses=problems(*_FAILURES))
 def regions(job_id: JobId, services: Services, response: Response) -> RegionList:
     """The regions that were redacted, as a file to download."""
-    job, result = _completed(job_id, services)
+    job = services.inspect.job(job_id)
+    result = result_of(job)
     response.headers.update(_headers("attachment", job, "regions.json"))
     return RegionList.of(job, result)
-
-
-def _completed(job_id: str, services: ApiServices) -> tuple[Job, JobResult]:
-    job = services.inspect.job(job_id)
-    if job.result is None:
-        raise errors.ResultNotReadyError(f"Job {job.id} has no result, so nothing is known of what was redacted.")
-    return job, job.result
 
 
 def _headers(kind: Literal["inline", "attachment"], job: Job, ending: str) -> dict[str, str]:

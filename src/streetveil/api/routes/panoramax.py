@@ -17,6 +17,7 @@ from streetveil.api.incoming import ReceivedFile
 from streetveil.api.openapi import photo_form, problems
 from streetveil.api.parts import Part, in_parts, wants_parts
 from streetveil.api.receive import received_form
+from streetveil.api.routes.redact import NO_RESULT
 from streetveil.api.routes.uploads import FILE_PROBLEMS, FORM_PROBLEMS, only_file
 from streetveil.api.services import ApiServices
 from streetveil.domain.options import JobOptions, MetadataPolicy
@@ -92,7 +93,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
     openapi_extra=photo_form("picture", kinds="JPEG."),
     responses={
         **_ANSWER,
-        **problems(*FORM_PROBLEMS, *FILE_PROBLEMS, errors.InvalidParameterError, errors.RedactionFailedError),
+        **problems(*FORM_PROBLEMS, *FILE_PROBLEMS, errors.InvalidParameterError, *NO_RESULT),
     },
 )
 async def blur(

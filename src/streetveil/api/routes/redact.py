@@ -32,6 +32,8 @@ MAX_DETECTIONS_HEADER = 3072
 
 DETECTIONS_HEADER = "X-Streetveil-Detections"
 
+NO_RESULT = (errors.RedactionFailedError, errors.NeedsReviewError)
+
 MASK_FIELD = "mask"
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -75,7 +77,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
     "/redact",
     response_class=Response,
     openapi_extra=photo_form("file", mask=True),
-    responses={**_ANSWER, **problems(*FORM_PROBLEMS, *FILE_PROBLEMS, errors.RedactionFailedError)},
+    responses={**_ANSWER, **problems(*FORM_PROBLEMS, *FILE_PROBLEMS, *NO_RESULT)},
 )
 async def redact(request: Request, services: Services, slots: Slots) -> Response:
     """Redacts one photo at once. Nothing of it is kept."""

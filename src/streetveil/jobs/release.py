@@ -1,0 +1,38 @@
+"""A person has looked at a result that was held back, and lets it out."""
+
+from __future__ import annotations
+
+import structlog
+
+from streetveil.database.base import Database, UnitOfWork
+from streetveil.domain.job import Clock, Job, JobStatus, utc_now
+from streetveil.errors import IllegalTransitionError, JobNotFoundError
+
+_log = structlog.get_logger(__name__)
+
+
+class Release:
+    """Completes jobs that need review, with the result as it is."""
+
+    def __init__(self, *, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    def __call__(self, job_id: str) -> Job:
+        """The job, completed.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+            IllegalTransitionError: it does not need review.
+        """
+
+        def release(transaction: UnitOfWork) -> tuple[bool, Job | None]:
+            return transaction.jobs.release(job_id, now=self._clock()), transaction.jobs.get(job_id)
+
+        released, job = self._database.transact(release)
+        if job is None or job.status is JobStatus.ERASED:
+            raise JobNotFoundError(f"There is no job {job_id[:40]}.")
+        if not released:
+            raise IllegalTransitionError(f"Job {job_id} is {job.status}; only one that needs review can be released.")
+        _log.info("job_released", job_id=job_id)
+        return job
