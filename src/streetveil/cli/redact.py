@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -29,6 +30,7 @@ from streetveil.cli.photo_options import (
 )
 from streetveil.cli.progress import progress_bar
 from streetveil.cli.text import visible
+from streetveil.domain.job import JobFailure
 from streetveil.errors import UnwritableOutputError
 from streetveil.jobs.anonymise import Anonymised
 from streetveil.jobs.folder.files import FileTask, find_tasks
@@ -101,7 +103,7 @@ def redact(
         console.print("No photos found: looked for .jpg, .png, .webp, .tif and .bmp files.")
         return
     if not todo:
-        _summarise([], len(done), 0, output, console)
+        _summarise(_Tally(), len(done), 0, output, console)
         return
     run = FolderRun(
         bootstrap.build_anonymiser(settings),
@@ -112,25 +114,41 @@ def redact(
         force=force,
         mask=None if mask is None else partial(_mask, mask),
     )
-    outcomes, interrupted = _work(run, todo, report, console)
-    _summarise(outcomes, len(done), len(todo), output, console)
+    tally, interrupted = _work(run, todo, report, console)
+    _summarise(tally, len(done), len(todo), output, console)
     if interrupted:
         raise typer.Exit(130)
-    if any(outcome.status is FileStatus.FAILED for outcome in outcomes):
+    if tally.counts[FileStatus.FAILED]:
         raise typer.Exit(1)
 
 
-def _work(
-    run: FolderRun, todo: list[FileTask], report: Path | None, console: Console
-) -> tuple[list[FileOutcome], bool]:
-    outcomes = []
+@dataclass
+class _Tally:
+    """What the summary tells of all photos; of a million photos it is as small as of one."""
+
+    counts: Counter[FileStatus] = field(default_factory=Counter)
+    faces: int = 0
+    plates: int = 0
+    failed: list[tuple[Path, JobFailure]] = field(default_factory=list)  # the first of them
+
+    def add(self, outcome: FileOutcome) -> None:
+        self.counts[outcome.status] += 1
+        if outcome.blur_metadata is not None:
+            self.faces += outcome.blur_metadata["faces_blurred"]
+            self.plates += outcome.blur_metadata["plates_blurred"]
+        if outcome.failure is not None and len(self.failed) < _SHOWN_FAILURES:
+            self.failed.append((outcome.task.source, outcome.failure))
+
+
+def _work(run: FolderRun, todo: list[FileTask], report: Path | None, console: Console) -> tuple[_Tally, bool]:
+    tally = _Tally()
     with _report(report) as tell, progress_bar(console) as progress, _stop_on_signals(run.stop) as interrupted:
         bar = progress.add_task("Redacting", total=len(todo))
         for outcome in run(todo):
             tell(outcome)
-            outcomes.append(_summary_of(outcome))
+            tally.add(outcome)
             progress.advance(bar)
-        return outcomes, interrupted()
+        return tally, interrupted()
 
 
 def _mask(kind: MaskKind, result: Anonymised) -> bytes:
@@ -145,23 +163,21 @@ def _list_plan(todo: list[FileTask], done: list[FileTask]) -> None:
     typer.echo(f"{len(todo)} to redact, {len(done)} done already.")
 
 
-def _summarise(outcomes: list[FileOutcome], done: int, todo: int, output: Path, console: Console) -> None:
-    counts = Counter(outcome.status for outcome in outcomes)
-    failed = [(outcome.task.source, outcome.failure) for outcome in outcomes if outcome.failure is not None]
-    faces = sum((outcome.blur_metadata or {}).get("faces_blurred", 0) for outcome in outcomes)
-    plates = sum((outcome.blur_metadata or {}).get("plates_blurred", 0) for outcome in outcomes)
-    for source, failure in failed[:_SHOWN_FAILURES]:
+def _summarise(tally: _Tally, done: int, todo: int, output: Path, console: Console) -> None:
+    failures = tally.counts[FileStatus.FAILED]
+    for source, failure in tally.failed:
         console.print(
             f"[red]failed[/red] {escape(visible(source))}: {escape(visible(failure.detail))} ({failure.code})",
             highlight=False,
             soft_wrap=True,
         )
-    if len(failed) > _SHOWN_FAILURES:
-        console.print(f"... and {len(failed) - _SHOWN_FAILURES} more; --report FILE lists them all.")
-    left = todo - len(outcomes)
+    if failures > len(tally.failed):
+        console.print(f"... and {failures - len(tally.failed)} more; --report FILE lists them all.")
+    left = todo - tally.counts.total()
     console.print(
-        f"{counts[FileStatus.REDACTED]} redacted ({_counted(faces, 'face')}, {_counted(plates, 'licence plate')}), "
-        f"{done + counts[FileStatus.SKIPPED]} done already, {len(failed)} failed"
+        f"{tally.counts[FileStatus.REDACTED]} redacted ({_counted(tally.faces, 'face')}, "
+        f"{_counted(tally.plates, 'licence plate')}), "
+        f"{done + tally.counts[FileStatus.SKIPPED]} done already, {failures} failed"
         + (f", {left} left: run the same command again to continue" if left else "")
         + f". Results are in {escape(visible(output))}.",
         highlight=False,
@@ -171,13 +187,6 @@ def _summarise(outcomes: list[FileOutcome], done: int, todo: int, output: Path, 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _summary_of(outcome: FileOutcome) -> FileOutcome:
-    """The outcome without the long lists of boxes: a run of a million photos keeps one of these for each."""
-    metadata = outcome.blur_metadata
-    kept = {key: metadata[key] for key in ("faces_blurred", "plates_blurred")} if metadata is not None else None
-    return FileOutcome(outcome.task, outcome.status, outcome.seconds, kept, None, outcome.failure)
 
 
 @contextmanager

@@ -242,12 +242,28 @@ def test_redacting_changes_the_face_alone(streetveil, photo, tmp_path):
     assert 6 <= columns.min() < columns.max() < 24
 
 
-def test_a_run_over_many_photos_keeps_no_lists_of_boxes_in_memory(streetveil, photo, monkeypatch):
-    photo("in/a.png")
+def test_what_is_kept_of_a_run_does_not_grow_with_its_photos(streetveil, photo, tmp_path, monkeypatch):
+    for number in range(3):
+        photo(f"in/{number}.png")
+    for number in range(30):
+        (tmp_path / f"in/broken-{number}.png").write_bytes(b"no photo")
     kept = []
-    monkeypatch.setattr(command, "_summarise", lambda outcomes, *_: kept.extend(outcomes))
+    monkeypatch.setattr(command, "_summarise", lambda tally, *_: kept.append(tally))
 
     streetveil("redact", "in", "-o", "out")
 
-    assert kept[0].blur_metadata == {"faces_blurred": 1, "plates_blurred": 0}
-    assert kept[0].detection_metadata is None
+    [tally] = kept
+    assert (tally.counts.total(), tally.faces, len(tally.failed)) == (33, 3, 20)
+
+
+def test_only_some_of_many_failures_are_shown(streetveil, tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(23):
+        (tmp_path / f"in/{number}.png").write_bytes(b"no photo")
+
+    result = streetveil("redact", "in", "-o", "out")
+
+    assert result.exit_code == 1
+    assert result.stderr.count("\nfailed ") + result.stderr.startswith("failed ") == 20
+    assert "... and 3 more" in result.stderr
+    assert "23 failed" in result.stderr

@@ -42,7 +42,10 @@ class FileStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """What became of one file; the metadata is that of the HTTP contract, None unless redacted."""
+    """What became of one file; the metadata is that of the HTTP contract, None unless redacted.
+
+    `seconds` is the time it took to find and redact everything; waiting for the disk is not in it.
+    """
 
     task: FileTask
     status: FileStatus
@@ -75,7 +78,8 @@ class FolderRun:
         options: the same for every file.
         output: the folder that results go to; made where it does not exist.
         variant: what decides the results besides sources and options; see `Manifest`.
-        threads: how many files are worked on at once.
+        threads: how many files are worked on at once. As many again are read or written meanwhile, so that no core
+            waits for a disk.
         force: do again what is done already.
         mask: makes the picture of what was redacted for tasks that want one.
     """
@@ -95,7 +99,8 @@ class FolderRun:
         self._options = options
         self._output = output
         self._variant = variant
-        self._threads = threads
+        self._in_flight = 2 * threads
+        self._cores = threading.BoundedSemaphore(threads)
         self._force = force
         self._mask = mask
         self._stopped = threading.Event()
@@ -125,12 +130,12 @@ class FolderRun:
             lock.release()
 
     def _run(self, tasks: Iterator[FileTask], manifest: Manifest) -> Iterator[FileOutcome]:
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="redact") as pool:
-            # Twice as many as threads, so that none waits for the caller, and never more than that in memory.
+        with ThreadPoolExecutor(self._in_flight, thread_name_prefix="redact") as pool:
+            # Never more than twice as many as threads: few photos are in memory at once.
             pending: set[Future[FileOutcome]] = set()
             try:
                 while True:
-                    room = 0 if self._stopped.is_set() else 2 * self._threads - len(pending)
+                    room = 0 if self._stopped.is_set() else self._in_flight - len(pending)
                     pending |= {pool.submit(self._one, task, manifest) for task in islice(tasks, room)}
                     if not pending:
                         return
@@ -147,13 +152,16 @@ class FolderRun:
     def _one(self, task: FileTask, manifest: Manifest) -> FileOutcome:
         if not self._force and manifest.is_done(task):
             return FileOutcome(task, FileStatus.SKIPPED)
-        started = time.perf_counter()
         try:
             # Taken before reading: a source that changes meanwhile will not look done.
             state = manifest.state_of(task.source)
             data = read_photo(task.source)
-            result = self._anonymise(data, self._options)
-            self._keep(result, task, state, manifest)
+            with self._cores:
+                started = time.perf_counter()
+                result = self._anonymise(data, self._options)
+                mask = self._mask(result) if task.mask is not None and self._mask is not None else None
+                seconds = time.perf_counter() - started
+            self._keep(result, mask, task, state, manifest)
         except Exception as error:
             if not isinstance(error, StreetveilError):
                 log.exception("file_failed", code=StreetveilError.code)
@@ -164,13 +172,12 @@ class FolderRun:
         return FileOutcome(
             task,
             FileStatus.REDACTED,
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
             blur_metadata=result.blur_metadata,
             detection_metadata=result.detection_metadata,
         )
 
-    def _keep(self, result: Anonymised, task: FileTask, state: object, manifest: Manifest) -> None:
-        mask = self._mask(result) if task.mask is not None and self._mask is not None else None
+    def _keep(self, result: Anonymised, mask: bytes | None, task: FileTask, state: object, manifest: Manifest) -> None:
         write_result(task.target, result.file.data)
         try:
             if task.mask is not None and mask is not None:

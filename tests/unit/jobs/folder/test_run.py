@@ -9,6 +9,7 @@ import pytest
 
 from streetveil.domain.options import JobOptions, Style
 from streetveil.errors import OutputBusyError, UnreadableFileError, UnwritableOutputError
+from streetveil.jobs.folder import run as folder_run
 from streetveil.jobs.folder.files import find_tasks
 from streetveil.jobs.folder.manifest import MANIFEST_NAME, Manifest
 
@@ -292,11 +293,33 @@ def test_never_more_than_twice_as_many_photos_as_threads_are_begun(folders, thre
     try:
         wait_for(lambda: len(folders.marker.seen) == threads)
         assert len(taken) <= 2 * threads
-        assert len(folders.marker.seen) == threads  # the only ones whose bytes are in memory
+        assert len(folders.marker.seen) == threads
     finally:
         folders.marker.hold.set()
         consumer.join(20)
     assert len(folders.results()) == 20
+
+
+def test_the_next_photos_are_read_while_all_threads_are_busy(folders, monkeypatch):
+    read: list[str] = []
+
+    def noted(path):
+        read.append(path.name)
+        return path.read_bytes()
+
+    monkeypatch.setattr(folder_run, "read_photo", noted)
+    for number in range(9):
+        folders.put(f"{number}.jpg")
+    folders.marker.hold = threading.Event()
+    consumer = threading.Thread(target=lambda: folders.redact(threads=2))
+    consumer.start()
+    try:
+        wait_for(lambda: len(read) == 4)
+        assert len(folders.marker.seen) == 2
+    finally:
+        folders.marker.hold.set()
+        consumer.join(20)
+    assert len(folders.results()) == 9
 
 
 def test_stopping_finishes_what_is_in_work_and_begins_nothing_more(folders):
