@@ -15,12 +15,16 @@ SOI, EOI, SOS, DQT, DHT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
 APP0, APP1, APP2, APP14, APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 EXIF_SIGNATURE = b"Exif\x00\x00"
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
+_PROGRESSIVE, _ARITHMETIC = frozenset({0xC2, 0xCA}), frozenset({0xC9, 0xCA})
+_KNOWN = frozenset({0xC0, 0xC1}) | _PROGRESSIVE | _ARITHMETIC
 _DAC, _DNL = 0xCC, 0xDC
 _PICTURE = _FRAMES | {DHT, _DAC, SOS, DQT, _DNL, DRI}
 _LONGEST = {_DAC: 64, _DNL: 2}  # bytes of parameters; decoders skip these two where they have no use for them
 _MAX_SEGMENTS = 20_000  # extended XMP and ICC come in pieces of 64 KiB; a gigabyte of them is no photo
 _MAX_SCANS = 128  # each scan is a pass over all coefficients; usual progressive files have about ten
+_MOST_PASSES = {False: 2_000_000_000, True: 100_000_000}
+"""Pixels times scans, by whether coding is arithmetic: a few hundred bytes can ask for pass after pass over a huge
+picture, each of 1 to 5 ns a pixel, or up to 110 ns where coding is arithmetic."""
 _NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed 0xFF nor a restart
 
 
@@ -45,6 +49,7 @@ class Frame:
     """What the frame header (SOF) says.
 
     Attributes:
+        arithmetic: the entropy coding is arithmetic (T.81, annex D), not Huffman's.
         sampling: horizontal and vertical factor of each component; tables: its quantisation table's number.
     """
 
@@ -53,6 +58,7 @@ class Frame:
     ids: tuple[int, ...]
     sampling: tuple[tuple[int, int], ...]
     tables: tuple[int, ...]
+    arithmetic: bool = False
 
     @property
     def components(self) -> int:
@@ -96,13 +102,13 @@ def read_frame(segment: Segment) -> Frame | None:
     """The frame header in `segment`; None where it is of another kind.
 
     Raises:
-        UnsupportedPixelFormatError: lossless, hierarchical or arithmetic coding, 12 bits, 2 or more than 4 components.
+        UnsupportedPixelFormatError: lossless or hierarchical coding, 12 bits, 2 or more than 4 components.
         UndecodableImageError: lengths or sizes make no sense.
     """
     if segment.marker not in _FRAMES:
         return None
-    if segment.marker not in {_BASELINE, _EXTENDED, _PROGRESSIVE}:
-        raise UnsupportedPixelFormatError("The JPEG is of a rare kind (lossless, hierarchical or arithmetic coding).")
+    if segment.marker not in _KNOWN:
+        raise UnsupportedPixelFormatError("The JPEG is of a rare kind (lossless or hierarchical coding).")
     payload = segment.payload
     if len(payload) < 6 or len(payload) != 6 + 3 * payload[5]:
         raise UndecodableImageError("The JPEG's frame header has a wrong length.")
@@ -115,7 +121,8 @@ def read_frame(segment: Segment) -> Frame | None:
         raise UndecodableImageError("The JPEG says that it has no pixels.")
     factors = payload[7::3]
     sampling = tuple((factor >> 4, factor & 15) for factor in factors)
-    return Frame(size, segment.marker == _PROGRESSIVE, tuple(payload[6::3]), sampling, tuple(payload[8::3]))
+    progressive, arithmetic = segment.marker in _PROGRESSIVE, segment.marker in _ARITHMETIC
+    return Frame(size, progressive, tuple(payload[6::3]), sampling, tuple(payload[8::3]), arithmetic)
 
 
 def orientation_of(segment: Segment) -> Orientation | None:
@@ -137,6 +144,7 @@ def take_apart(data: bytes) -> Layout:
     frames = [frame for segment in segments if (frame := read_frame(segment))]
     if len(frames) != 1:
         raise UndecodableImageError("The JPEG has no frame header, or several.")
+    most_scans = min(_MAX_SCANS, _MOST_PASSES[frames[0].arithmetic] // frames[0].size.pixels)
     segment = segments.pop()
     pieces: list[slice] = []
     seen: set[int] = set()
@@ -151,8 +159,8 @@ def take_apart(data: bytes) -> Layout:
         end = segment.end
         if segment.marker == SOS:
             scans += 1
-            if scans > _MAX_SCANS or not segment.payload:
-                raise UndecodableImageError("The JPEG has too many scans, or one without components.")
+            if scans > most_scans or not segment.payload:
+                raise UndecodableImageError("The JPEG has too many scans for its size, or one without components.")
             seen.update(segment.payload[1 : 1 + 2 * segment.payload[0] : 2])
             found = _NEXT_MARKER.search(data, end)
             if found is None:

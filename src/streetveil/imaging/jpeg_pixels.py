@@ -14,7 +14,7 @@ import simplejpeg
 from PIL import Image
 
 from streetveil.domain.geometry import Size
-from streetveil.errors import UndecodableImageError
+from streetveil.errors import UndecodableImageError, UnsupportedPixelFormatError
 from streetveil.imaging import decoders, jpeg
 from streetveil.imaging.formats import ImageFormat
 
@@ -49,12 +49,15 @@ def decode_rgb(data: bytes, layout: jpeg.Layout, full: Size, target: Size) -> np
 
     Raises:
         UndecodableImageError: data end early, do not decode, or are not what the header promised.
+        UnsupportedPixelFormatError: no decoder at hand knows the sampling factors and the coding.
     """
     components = layout.frame.components
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
     except (ValueError, KeyError):
         # TurboJPEG has names for the usual sampling factors only, and refuses all others
+        if layout.frame.arithmetic:
+            raise UnsupportedPixelFormatError("The JPEG has arithmetic coding and unusual sampling factors.") from None
         image = decode_unusual(jpeg.picture_only(data, layout), full)
         return np.array(image.convert("RGB").resize(target, Image.Resampling.BOX, reducing_gap=1.0))
     if (width, height) != full:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from streetveil.domain.options import MetadataPolicy
+from streetveil.errors import UnsupportedPixelFormatError
 from streetveil.imaging import decoders, jpeg
 from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.picture import Picture
@@ -26,11 +27,17 @@ _FULL_CHROMA = 0
 
 
 def rewrite(picture: Picture, found: Sequence[Area], policy: MetadataPolicy) -> RedactedFile:
-    """The JPEG with `found` painted over; without any, tables and scans stay as they are byte for byte."""
+    """The JPEG with `found` painted over; without any, tables and scans stay as they are byte for byte.
+
+    Raises:
+        UnsupportedPixelFormatError: arithmetic coding, which Pillow does not read.
+    """
     layout, orientation = picture.jpeg_layout, picture.header.orientation
     if not found:
         pieces = jpeg_segments.pieces_of(picture.data, layout)
         return RedactedFile(jpeg_segments.rewrap(layout, pieces, layout.segments, orientation, policy), lossless=True)
+    if layout.frame.arithmetic:
+        raise UnsupportedPixelFormatError("A JPEG of arithmetic coding can be redacted in its coefficients alone.")
     bare = jpeg.picture_only(picture.data, layout)
     image = decoders.decode(bare, ImageFormat.JPEG, picture.header.stored)
     pixels = np.array(image)

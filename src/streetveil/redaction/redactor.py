@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from streetveil.domain.options import MetadataPolicy
+from streetveil.errors import UnsupportedPixelFormatError
 from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.picture import Picture
 from streetveil.redaction import jpeg_lossless
@@ -68,5 +69,8 @@ class FileRedactor:
                 return self._lossless.redact(picture, regions, metadata)
             except NotLosslessError as error:
                 reason = str(error)
-        result = self._pixels.redact(picture, regions, metadata)
+        try:
+            result = self._pixels.redact(picture, regions, metadata)
+        except UnsupportedPixelFormatError as error:
+            raise UnsupportedPixelFormatError(f"{error} {reason}") from error
         return result if result.lossless else replace(result, reason=f"{result.reason} {reason}")

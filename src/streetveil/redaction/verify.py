@@ -151,6 +151,9 @@ def _notes(old: _Opened, new: _Opened) -> tuple[str, ...]:
     modes = ["progressive" if file.layout.frame.progressive else "sequential" for file in (old, new)]
     if modes[0] != modes[1]:
         notes.append(f"Coding: {modes[0]} became {modes[1]}.")
+    codings = ["arithmetic" if file.layout.frame.arithmetic else "Huffman's" for file in (old, new)]
+    if codings[0] != codings[1]:
+        notes.append(f"Entropy coding: {codings[0]} became {codings[1]}.")
     intervals = [jpeg.restart_interval(file.layout) for file in (old, new)]
     if intervals[0] != intervals[1]:
         notes.append(f"Restart interval: {intervals[0]} became {intervals[1]} MCUs.")

@@ -138,7 +138,8 @@ def test_a_webp_whose_canvas_hides_a_larger_picture_is_refused(photo, encode):
 
 
 @pytest.mark.parametrize(
-    ("marker", "precision", "components"), [(0xC3, 8, 3), (0xC9, 8, 3), (0xC1, 12, 3), (0xC0, 8, 2), (0xC0, 8, 5)]
+    ("marker", "precision", "components"),
+    [(0xC3, 8, 3), (0xCB, 8, 3), (0xCD, 8, 3), (0xC1, 12, 3), (0xC0, 8, 2), (0xC0, 8, 5)],
 )
 def test_rare_kinds_of_jpeg_are_refused_by_their_header(marker, precision, components):
     frame = bytes([precision, 0, 8, 0, 8, components]) + b"\x01\x11\x00" * components

@@ -7,12 +7,13 @@ from functools import cache
 
 import numpy as np
 import pytest
+import simplejpeg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from streetveil.domain.geometry import Size
-from streetveil.errors import StreetveilError
+from streetveil.errors import StreetveilError, UndecodableImageError
 from streetveil.imaging.header import read_header
 from streetveil.imaging.picture import Picture
 
@@ -79,3 +80,28 @@ def test_noise_behind_a_signature_is_refused_or_asks_for_more(signature, noise):
     except StreetveilError:
         return
     assert header is None or header.stored.pixels <= 1000
+
+
+def _asking_for_passes(side: int, scans: int, start_of_frame: int) -> bytes:
+    """A whole JPEG of few bytes that says it has `side` x `side` grey pixels in so many scans."""
+    frame = bytes([0xFF, start_of_frame, 0, 11, 8]) + side.to_bytes(2) * 2 + b"\x01\x01\x11\x00"
+    scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x00\x00" + b"\x55" * 4
+    return b"\xff\xd8" + frame + scan * scans + b"\xff\xd9"
+
+
+@pytest.mark.parametrize(
+    ("side", "scans", "start_of_frame"),
+    [(100, 129, 0xC2), (12_000, 14, 0xC2), (11_000, 1, 0xC9), (5_000, 5, 0xCA)],
+    ids=["scans", "pixels and scans", "arithmetic", "arithmetic and scans"],
+)
+def test_few_bytes_that_ask_for_hours_of_work_are_refused_before_any(monkeypatch, side, scans, start_of_frame):
+    picture = Picture.open(_asking_for_passes(side, scans, start_of_frame), max_pixels=150_000_000)
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", None)
+    with pytest.raises(UndecodableImageError, match="too many scans"):
+        picture.pixels()
+
+
+@pytest.mark.parametrize(("side", "scans", "start_of_frame"), [(12_000, 13, 0xC2), (10_000, 1, 0xC9), (100, 128, 0xC2)])
+def test_large_pictures_with_the_usual_number_of_scans_are_not(side, scans, start_of_frame):
+    picture = Picture.open(_asking_for_passes(side, scans, start_of_frame), max_pixels=150_000_000)
+    assert picture.jpeg_layout.frame.size == (side, side)
