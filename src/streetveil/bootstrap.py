@@ -328,7 +328,7 @@ def _has_gpu(settings: Settings) -> bool:
     """Whether models will run on a GPU; where there is none that is known without loading ONNX Runtime."""
     from streetveil.detection.devices import choose, gpus_of_driver
 
-    if settings.device.strip().lower() == "cpu" or isinstance(gpus_of_driver(), str):
+    if settings.device == "cpu" or isinstance(gpus_of_driver(), str):
         return False
     from streetveil.detection.session import installed_runtime
 

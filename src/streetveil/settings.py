@@ -7,6 +7,7 @@ defaults. Only `bootstrap` and the entry points read this module; everything els
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +62,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     num_workers: int = Field(0, ge=0, le=256, description="Worker threads; 0 means one per core.")
-    device: str = Field(
-        "auto",
-        pattern=r"(?i)^\s*(auto|cpu|(cuda|tensorrt)(:\d{1,3}(,\d{1,3})*)?)\s*$",
-        description="Where models run: auto, cpu, cuda or tensorrt; cuda:0,1 names GPUs.",
-    )
+    device: str = Field("auto", description="Where models run: auto, cpu, cuda or tensorrt; cuda:0,1 names GPUs.")
     batch_max_size: int = Field(0, ge=0, le=256, description="Pictures in one model run; 0: 16 on a GPU, 1 on a CPU.")
     batch_max_wait_ms: float = Field(2, ge=0, le=1000, description="Milliseconds that a model run waits for pictures.")
     worker_id: str | None = Field(None, max_length=64, description="Name of this worker; by default host and pid.")
@@ -117,6 +114,14 @@ class Settings(BaseSettings):
         if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
             raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
         return value.upper()
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, value: str) -> str:
+        named = value.strip().lower()
+        if not re.fullmatch(r"auto|cpu|(cuda|tensorrt)(:[0-9]{1,3}(,[0-9]{1,3})*)?", named):
+            raise ValueError("must be auto, cpu, cuda or tensorrt, the last two alone or with GPUs, as in cuda:0,1")
+        return named
 
     @field_validator("streetveil_cache", "data_dir")
     @classmethod

@@ -218,3 +218,18 @@ def test_binary_files_in_place_of_settings_are_refused(places, monkeypatch):
     monkeypatch.delenv("PIPELINE_CONFIG")
     (places / ".env").write_bytes(b"PORT=\xff\xfe")
     assert ".env cannot be read" in refusal()
+
+
+@pytest.mark.parametrize(("given", "device"), [("CUDA:0,1", "cuda:0,1"), (" auto ", "auto"), ("tensorrt", "tensorrt")])
+def test_a_device_is_taken_as_people_write_it(monkeypatch, given, device):
+    monkeypatch.setenv("DEVICE", given)
+
+    assert load_settings().settings.device == device
+
+
+@pytest.mark.parametrize("given", ["gpu", "cuda:", "cuda:x", "cpu:0", "cuda:0,,1"])
+def test_a_device_nobody_knows_is_refused_with_those_that_are_known(monkeypatch, given):
+    monkeypatch.setenv("DEVICE", given)
+
+    assert "DEVICE (from environment)" in refusal()
+    assert "auto, cpu, cuda or tensorrt" in refusal()

@@ -7,6 +7,7 @@ picture's result, and a tensor that makes a run fail is tried again alone, so it
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -97,6 +98,7 @@ class BatchedNetwork:
         most_waiting: int = 1024,
     ) -> None:
         self._policy = policy
+        self._process = os.getpid()
         self._queue = _Queue(model, policy, len(lanes), most_waiting)
         self._runners = [_Runner(model, lane, self._queue, last_resort, on_batch) for lane in lanes]
         # The threads hold the queue and not this object, so that it can be seen that nobody needs them any more.
@@ -110,6 +112,8 @@ class BatchedNetwork:
         Raises:
             ModelError: the model refuses the tensor or fails inside, or this is closed.
         """
+        if os.getpid() != self._process:
+            raise ModelError("A model that jobs share cannot be used in a forked process: its threads stayed behind.")
         most = self._policy.rows_of(tensor)
         parts = [tensor[start : start + most] for start in range(0, len(tensor), most)] or [tensor]
         answers = [future.result() for future in [self._queue.put(part) for part in parts]]

@@ -13,7 +13,7 @@ from streetveil.detection.batching import BatchedNetwork, BatchPolicy, BatchRun,
 from streetveil.detection.session import Session
 from streetveil.errors import ModelError, UnsupportedModelError
 
-SOON = 5  # seconds: what would otherwise hang fails
+SOON = 30  # seconds: what would otherwise hang fails
 LONG_S = 60.0
 
 
@@ -178,9 +178,11 @@ def test_the_error_of_a_broken_device_reaches_everyone(network, pool):
 
     model = Model()
     shared = network(model)
-    model._fails = broken
     model.may_run.clear()
-    futures = [pool.submit(shared.run, pictures(value)) for value in range(4)]
+    futures = [pool.submit(shared.run, pictures(0))]
+    assert model.entered.acquire(timeout=SOON)
+    model._fails = broken
+    futures += [pool.submit(shared.run, pictures(value)) for value in (1, 2, 3)]
     wait_until(lambda: shared._queue._waiting == 3)
     model.may_run.set()
 
@@ -297,6 +299,14 @@ def test_nobody_hangs_when_a_runner_dies(network, pool):
         threading.excepthook = before
     with pytest.raises(ModelError, match="no longer running"):
         shared.run(pictures(2))
+
+
+def test_a_forked_process_is_told_and_does_not_wait_for_threads_it_has_not(network, monkeypatch):
+    shared = network()
+    monkeypatch.setattr("os.getpid", lambda: -1)
+
+    with pytest.raises(ModelError, match="forked"):
+        shared.run(pictures(1))
 
 
 def test_devices_take_batches_in_turn_as_they_are_free(network, pool):
