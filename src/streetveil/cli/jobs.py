@@ -12,6 +12,7 @@ from rich.table import Table
 from streetveil.bootstrap import open_for_operators
 from streetveil.domain.job import Job, JobStatus
 from streetveil.domain.reports import JobFilter
+from streetveil.jobs.quarantine import is_quarantined
 from streetveil.observability.logs import configure_logging
 from streetveil.settings import Settings, load_settings
 
@@ -75,23 +76,29 @@ def retry(
         list[str] | None, typer.Argument(metavar="JOB...", help="Jobs that failed or need review.")
     ] = None,
     every: Annotated[bool, typer.Option("--all-failed", help="Retry every failed job.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also photos that ended the processes which worked on them.")
+    ] = False,
 ) -> None:
     """Queue jobs again that failed or need review. An embedded service sees them within MAINTAIN_INTERVAL_S seconds."""
     if bool(job_ids) == every:
         raise typer.BadParameter("name jobs, or give --all-failed")
     with open_for_operators(_quiet_settings()) as services:
-        count = 0
+        count = left = 0
         if job_ids:
             for job_id in job_ids:
-                services.retry(job_id)
+                services.retry(job_id, force=force)
                 count += 1
         else:
-            # A job that is retried is no longer failed: each first page is a new one.
-            while page := services.inspect.page(JobFilter(status=JobStatus.FAILED), None, _PAGE).jobs:
-                for job in page:
-                    services.retry(job.id)
-                count += len(page)
-    typer.echo(f"{count} queued again.")
+            page = services.inspect.page(JobFilter(status=JobStatus.FAILED), None, _PAGE)
+            while page.jobs:
+                chosen = [job for job in page.jobs if force or not is_quarantined(job)]
+                for job in chosen:
+                    services.retry(job.id, force=force)
+                count += len(chosen)
+                left += len(page.jobs) - len(chosen)
+                page = services.inspect.page(JobFilter(status=JobStatus.FAILED), page.jobs[-1].id, _PAGE)
+    typer.echo(f"{count} queued again." + (f" {left} in quarantine: --force retries them too." if left else ""))
 
 
 def release(

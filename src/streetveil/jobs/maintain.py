@@ -233,7 +233,7 @@ class Maintain:
         requeued = failed = 0
         for jobs in self._pages(JobStatus.PROCESSING, before):
             for job in jobs:
-                if job.attempts >= self._attempts.most:
+                if self._attempts.is_last(job, _lost(job)):
                     failed += self._database.transact(partial(_give_up, job=job, now=now, before=before))
                 else:
                     requeued += self._database.transact(partial(self._release, job=job, now=now, before=before))
@@ -241,7 +241,8 @@ class Maintain:
         return requeued, failed
 
     def _release(self, transaction: UnitOfWork, *, job: Job, now: datetime, before: datetime | None) -> bool:
-        released = transaction.jobs.postpone(job, _lost(job), now=now, due_at=now, if_due_before=before)
+        failure = self._attempts.to_remember(job, _lost(job))
+        released = transaction.jobs.postpone(job, failure, now=now, due_at=now, if_due_before=before)
         if released:
             transaction.after_commit(partial(self._queue.put, job.id))
         return released

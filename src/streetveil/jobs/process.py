@@ -24,10 +24,11 @@ import structlog
 from streetveil.database.base import Database, UnitOfWork
 from streetveil.domain.job import Clock, Job, JobFailure, JobResult, JobStatus, utc_now
 from streetveil.domain.options import JobOptions
-from streetveil.errors import ObjectMissingError, StreetveilError, UnavailableError
+from streetveil.errors import ObjectMissingError, StreetveilError, UnavailableError, WorkerLostError
 from streetveil.jobs.anonymise import Anonymised
 from streetveil.jobs.backoff import Backoff
 from streetveil.jobs.leases import Leases, WorkerProcess
+from streetveil.jobs.quarantine import did_harm
 from streetveil.queue.base import JobQueue
 from streetveil.storage.base import ObjectStore
 from streetveil.storage.keys import extension_of, metadata_key, processed_key
@@ -47,12 +48,29 @@ class AttemptPolicy:
         most: attempts after which a job that could be tried again is given up.
         lease: how long a worker may be silent before its jobs are given to others; `Process.heartbeat` extends it.
         longest: how long one photo may take before its thread counts as stuck, although the worker lives.
+        loss_is_harm: whether the loss of a worker is held against the photo it worked on: where photos are worked on
+            in the worker's own process, one of them may have ended it.
     """
 
     most: int = 5
     lease: timedelta = timedelta(seconds=60)
     longest: timedelta = timedelta(minutes=15)
     backoff: Backoff = field(default_factory=Backoff)
+    loss_is_harm: bool = False
+
+    def is_last(self, job: Job, failure: JobFailure) -> bool:
+        """Whether the attempt that ended so was the job's last: it had enough, or its photo did harm twice."""
+        return job.attempts >= self.most or (self._did_harm(failure) and self._did_harm(job.failure))
+
+    def to_remember(self, job: Job, failure: JobFailure) -> JobFailure:
+        """The failure to be kept until the next attempt: harm is not forgotten over something that was not."""
+        if job.failure is not None and self._did_harm(job.failure) and not self._did_harm(failure):
+            return job.failure
+        return failure
+
+    def _did_harm(self, failure: JobFailure | None) -> bool:
+        lost = failure is not None and failure.code == WorkerLostError.code
+        return did_harm(failure) or (lost and self.loss_is_harm)
 
 
 class Process:
@@ -199,7 +217,7 @@ class Process:
         return self._record(finish)
 
     def _postpone_or_fail(self, claimed: Job, failure: JobFailure) -> None:
-        if claimed.attempts >= self._attempts.most:
+        if self._attempts.is_last(claimed, failure):
             self._fail(claimed, failure)
             return
         delay_s = self._attempts.backoff.delay_s(claimed.attempts)
@@ -207,7 +225,8 @@ class Process:
         due_at = now + timedelta(seconds=delay_s)
 
         def postpone(transaction: UnitOfWork) -> bool:
-            postponed = transaction.jobs.postpone(claimed, failure, now=now, due_at=due_at)
+            remembered = self._attempts.to_remember(claimed, failure)
+            postponed = transaction.jobs.postpone(claimed, remembered, now=now, due_at=due_at)
             if not postponed:
                 job = transaction.jobs.get(claimed.id)
                 postponed = job is not None and job.status is JobStatus.SUBMITTED and job.claims == claimed.claims

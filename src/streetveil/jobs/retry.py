@@ -8,7 +8,8 @@ import structlog
 
 from streetveil.database.base import Database, UnitOfWork
 from streetveil.domain.job import Clock, Job, JobStatus, utc_now
-from streetveil.errors import IllegalTransitionError, JobNotFoundError
+from streetveil.errors import IllegalTransitionError, JobNotFoundError, QuarantinedError
+from streetveil.jobs.quarantine import is_quarantined
 from streetveil.queue.base import JobQueue
 
 _log = structlog.get_logger(__name__)
@@ -25,15 +26,22 @@ class Retry:
         self._queue = queue
         self._clock = clock
 
-    def __call__(self, job_id: str) -> Job:
-        """The job, submitted again.
+    def __call__(self, job_id: str, *, force: bool = False) -> Job:
+        """The job, submitted again; with `force` also one whose photo is in quarantine.
 
         Raises:
             JobNotFoundError: there is no such job.
+            QuarantinedError: its photo ended the processes that worked on it.
             IllegalTransitionError: it neither failed nor needs review, or its original is no longer kept.
         """
 
         def resubmit(transaction: UnitOfWork) -> tuple[bool, Job | None]:
+            before = transaction.jobs.get(job_id)
+            if before is not None and is_quarantined(before) and not force:
+                raise QuarantinedError(
+                    f"Job {job_id} is not retried: its photo ended the processes that worked on it. An operator can "
+                    "insist by `streetveil jobs retry --force`."
+                )
             moved = transaction.jobs.resubmit(job_id, now=self._clock())
             if moved:
                 transaction.after_commit(partial(self._queue.put, job_id))
