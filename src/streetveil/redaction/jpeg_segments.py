@@ -10,7 +10,7 @@ from streetveil.errors import UndecodableImageError
 from streetveil.imaging import jpeg
 from streetveil.imaging.jpeg import Layout, Segment
 from streetveil.imaging.picture import Picture
-from streetveil.redaction import exif, hidden, photoshop, places, xmp
+from streetveil.redaction import exif, hidden, photoshop, places, xmp, xmp_extension
 
 _JFIF, _ADOBE, _PROFILE = b"JFIF\x00", b"Adobe", b"ICC_PROFILE\x00"
 _XMP, _PHOTOSHOP = b"http://ns.adobe.com/xap/1.0/\x00", b"Photoshop 3.0\x00"
@@ -100,12 +100,11 @@ def _metadata(segments: tuple[Segment, ...], orientation: Orientation, policy: M
     block = exif.block_for(next(blocks, None), orientation, policy)
     if block is not None:
         kept.append(_write(jpeg.APP1, jpeg.EXIF_SIGNATURE + block))
-    # Extended XMP (depth maps, unblurred copies) has another signature, and so is left out.
-    packets = (xmp.surviving(s.payload[len(_XMP) :], policy) for s in segments if _is(s, jpeg.APP1, _XMP))
-    written = [packet for packet in packets if packet and len(_XMP + packet) <= _LONGEST]
-    kept += [_write(jpeg.APP1, _XMP + packet) for packet in (written if policy.keeps else written[:1])]
+    packets = [s.payload[len(_XMP) :] for s in segments if _is(s, jpeg.APP1, _XMP)]
     if not policy.keeps:
-        return kept
+        geometry = (xmp.surviving(packet, policy) for packet in packets)
+        return kept + [_write(jpeg.APP1, _XMP + packet) for packet in geometry if packet][:1]
+    kept += _xmp(packets, [s.payload for s in segments if _is(s, jpeg.APP1, xmp_extension.SIGNATURE)], policy)
     comments = (s.payload for s in segments if s.marker == jpeg.COM)
     kept += [_write(jpeg.COM, comment) for comment in comments if _text_stays(comment, policy)]
     resources = b"".join(s.payload[len(_PHOTOSHOP) :] for s in segments if _is(s, 0xED, _PHOTOSHOP))
@@ -113,6 +112,19 @@ def _metadata(segments: tuple[Segment, ...], orientation: Orientation, policy: M
     if iptc and len(_PHOTOSHOP + iptc) <= _LONGEST:
         kept.append(_write(0xED, _PHOTOSHOP + iptc))
     return kept
+
+
+def _xmp(packets: Sequence[bytes], portions: Sequence[bytes], policy: MetadataPolicy) -> list[bytes]:
+    """Segments of packets, and of extended XMP if a packet points to it."""
+    extension = xmp_extension.surviving(packets, portions, policy) if portions else None
+    if extension is not None:
+        packets = [extension.rename_in(packet) for packet in packets]
+    cleaned = (xmp.surviving(packet, policy, extension.new if extension else None) for packet in packets)
+    written = [packet for packet in cleaned if packet and len(_XMP + packet) <= _LONGEST]
+    payloads = [_XMP + packet for packet in written]
+    if extension is not None and any(xmp.pointer(packet) is not None for packet in written):
+        payloads += extension.portions()
+    return [_write(jpeg.APP1, payload) for payload in payloads]
 
 
 def _text_stays(comment: bytes, policy: MetadataPolicy) -> bool:

@@ -200,10 +200,10 @@ def _multi_picture(first_size: int, second: bytes) -> bytes:
     return segment(0xE2, b"MPF\0" + block(Ifd({0xB000: (7, b"0100"), 0xB001: (4, 2), 0xB002: (7, entries)})))
 
 
-def _extended(content: bytes) -> tuple[bytes, ...]:
-    """Extended XMP, 60,000 bytes a segment."""
-    pieces = [(at, content[at : at + 60_000]) for at in range(0, len(content), 60_000)]
-    return tuple(segment(0xE1, EXTENSION + GUID + struct.pack(">II", len(content), at) + piece) for at, piece in pieces)
+def extended(content: bytes, guid: bytes = GUID, size: int = 60_000) -> tuple[bytes, ...]:
+    """Extended XMP, so many bytes a segment."""
+    pieces = [(at, content[at : at + size]) for at in range(0, len(content), size)]
+    return tuple(segment(0xE1, EXTENSION + guid + struct.pack(">II", len(content), at) + piece) for at, piece in pieces)
 
 
 THUMBNAILS = (
@@ -222,7 +222,7 @@ _DIRECTORY = (
     'Item:Semantic="{}" Item:Length="{}"/></rdf:li></rdf:Seq></Container:Directory>'
 )
 _SAMSUNG = b"\0\0\x30\x0a\x10\0\0\0MotionPhoto_Data" + FILM + b"SEFH" + bytes(20) + b"\x20\0\0\0SEFT"
-_DEPTH = _extended(
+_DEPTH = extended(
     (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         f'<rdf:Description rdf:about="" {_GOOGLE} GImage:Data="{coded(SECRET * 40)}" '
@@ -313,6 +313,13 @@ STRUCTURES: dict[str, Callable[[], CameraFile]] = {
             namespaces=_GOOGLE,
         ),
         extra=_DEPTH,
+    ),
+    "extended XMP with texts beside a depth map": lambda: CameraFile(
+        xmp=xmp(f'xmpNote:HasExtendedXMP="{GUID.decode()}"', namespaces=_GOOGLE),
+        extra=extended(
+            xmp("my:History='a text'", f"<GDepth:Data>{coded()}</GDepth:Data>", f'{_GOOGLE} xmlns:my="urn:my"'),
+            size=500,
+        ),
     ),
     "XMP with original and depth": lambda: CameraFile(
         xmp=xmp(f'GDepth:Data="{coded(SECRETS["png"])}"', f"<GImage:Data>{coded()}</GImage:Data>", _GOOGLE)
