@@ -1,4 +1,4 @@
-"""`streetveil models`: what the default models are, fetching them, and checking what is cached."""
+"""`streetveil models`: what the default models are, fetching them, checking what is cached, and tuning."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streetveil.cli.pull_display import PullDisplay
+from streetveil.cli.tune import tune_models
 from streetveil.detection.models import CATALOGUE, Card, ModelCard
 from streetveil.detection.weights import ModelCache
 from streetveil.errors import ModelError
@@ -34,6 +35,7 @@ def build_app() -> typer.Typer:
     app.command("list")(list_models)
     app.command("pull")(pull_models)
     app.command("verify")(verify_models)
+    app.command("tune")(tune_models)
     return app
 
 

@@ -12,6 +12,7 @@ from streetveil.detection.models import MODELS, Task
 from streetveil.detection.networks import Networks
 from streetveil.detection.preprocess import place
 from streetveil.detection.scene import ProfiledSceneDetector
+from streetveil.detection.tuning import Machine, Tuning
 from streetveil.detection.user_models import load_user_model
 from streetveil.detection.weights import ModelCache
 from streetveil.domain.detections import Label
@@ -40,10 +41,11 @@ def build_scene_detector(
         ModelError: a model cannot be used; the message says why.
     """
     networks = networks or Networks()
+    tuning = Tuning(cache, Machine.this())  # of the processor: GPUs run the models as converted
     loaded: dict[Task, ModelDetector] = {}
     for card in MODELS:
         own = (model_paths or {}).get(card.task)
-        path = own if own is not None else cache.path(card)
+        path = own if own is not None else (cache if networks.on_gpu else tuning).path(card)
         traits = load_user_model(own, card.task).traits if own is not None else Traits.of_card(card)
         on_gpu = with_fewer_shapes(traits)
         network = networks.open(path, usual_sizes(on_gpu))
