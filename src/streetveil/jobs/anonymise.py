@@ -16,7 +16,7 @@ from streetveil.domain.options import JobOptions
 from streetveil.errors import NeedsReviewError
 from streetveil.imaging.picture import ImageHeader, Picture
 from streetveil.jobs.regions import region_as_dict, snapped
-from streetveil.jobs.verification import REMEDIES, Finding, Verification, touches, widened
+from streetveil.jobs.verification import MARGINS, Finding, Verification, touches, widened
 from streetveil.redaction.base import RedactedFile, Redactor, Region, Shape
 
 # Heads are round and plates are not: each class has the outline that covers it with the least around it.
@@ -61,12 +61,7 @@ class Anonymiser:
             NeedsReviewError: something was still found in the result.
             StreetveilError: the photo cannot be read or redacted; there is no result then.
         """
-        result = self.attempt(data, options)
-        if result.needs_review:
-            raise NeedsReviewError(
-                f"Something was still found in the photo after it had been redacted {1 + len(REMEDIES)} times."
-            )
-        return result
+        return without_review(self.attempt(data, options))
 
     def attempt(self, data: bytes, options: JobOptions) -> Anonymised:
         """The same for who can hold a result back: look at its `needs_review` before it is handed out.
@@ -96,16 +91,17 @@ class Anonymiser:
     def _verified(
         self, picture: Picture, regions: list[Region], file: RedactedFile, options: JobOptions
     ) -> tuple[list[Region], RedactedFile, Verification]:
-        """Looks at the result and redacts the original anew, until nothing is found or no remedy is left."""
+        """Looks at the result and redacts the original anew, until nothing is found or no margin is left."""
         findings: list[Finding] = []
-        for number, remedy in enumerate((*REMEDIES, None)):
+        rounds = 0
+        while True:
             found = self._left(file, regions, options)
-            findings += [Finding(number, item, any(touches(item, region) for region in regions)) for item in found]
-            if not found or remedy is None:
-                return regions, file, Verification(number, tuple(findings), passed=not found)
-            regions = widened(regions, found, remedy, picture.header.upright)
+            findings += [Finding(rounds, item, any(touches(item, region) for region in regions)) for item in found]
+            if not found or rounds == len(MARGINS):
+                return regions, file, Verification(rounds, tuple(findings), passed=not found)
+            regions = widened(regions, found, MARGINS[rounds], picture.header.upright)
             file = self._redactor.redact(picture, regions, options.metadata)
-        raise AssertionError("the last remedy is None")
+            rounds += 1
 
     def _left(self, file: RedactedFile, regions: Sequence[Region], options: JobOptions) -> list[Region]:
         """What would be redacted in the result, were it a photo."""
@@ -114,6 +110,19 @@ class Anonymiser:
         picture = Picture.open(file.data, max_pixels=self._max_pixels)
         [scene] = self._detector.detect([picture], [replace(query_for(options), labels=options.classes)])
         return regions_of(scene, picture, options)
+
+
+def without_review(result: Anonymised) -> Anonymised:
+    """The result, for who hands it out at once.
+
+    Raises:
+        NeedsReviewError: a person must look at it first.
+    """
+    if result.needs_review:
+        raise NeedsReviewError(
+            f"Something was still found in the photo after it had been redacted {1 + len(MARGINS)} times."
+        )
+    return result
 
 
 def query_for(options: JobOptions) -> Query:

@@ -12,32 +12,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from streetveil.domain.geometry import Box, Size
-from streetveil.domain.options import Style
 from streetveil.jobs.regions import region_as_dict, snapped
-from streetveil.redaction.base import Region, Shape
+from streetveil.redaction.base import Region
 
 _TOUCHES = 0.3
 """Share of the smaller of two boxes from which on a finding belongs to what was redacted there."""
 
-
-@dataclass(frozen=True, slots=True)
-class Remedy:
-    """How a further round redacts.
-
-    Attributes:
-        margin: fraction of its own width and height by which the union of an area and what was found at it grows on
-            each side.
-        rectangle: whether the area becomes a rectangle, whatever it was.
-        style: the style of the area; None keeps the one that it has.
-    """
-
-    margin: float
-    rectangle: bool = False
-    style: Style | None = None
-
-
-REMEDIES = (Remedy(0.2), Remedy(0.4, rectangle=True))
-"""One for each further round; docs/redaction.md has the figures that they were chosen by."""
+MARGINS = (0.3, 0.6)
+"""One for each further round: the fraction of its own width and height by which the union of an area and what was found
+at it grows on each side. docs/redaction.md has the figures that they were chosen by. An ellipse around a box goes 0.21
+of its width and height beyond it: margins above that leave nothing open that was painted before.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +75,24 @@ def touches(region: Region, other: Region) -> bool:
     return region.label is other.label and region.box.intersection(other.box) >= _TOUCHES * smaller > 0
 
 
-def widened(regions: Sequence[Region], found: Sequence[Region], remedy: Remedy, size: Size) -> list[Region]:
+def widened(regions: Sequence[Region], found: Sequence[Region], margin: float, size: Size) -> list[Region]:
     """All areas for the next round, none smaller than before, in their order and then the new ones.
 
     Args:
         regions: what was redacted so far.
         found: what was found in the result.
-        remedy: how to do it this time.
+        margin: one of `MARGINS`.
         size: of the upright picture.
     """
     wider = []
     for region in regions:
         rests = [item.box for item in found if touches(item, region)]
-        wider.append(_treated(region, rests, remedy, size) if rests else region)
+        wider.append(_grown(region, rests, margin, size) if rests else region)
     new = [item for item in found if not any(touches(item, region) for region in regions)]
-    return wider + [_treated(item, [], remedy, size) for item in new]
+    return wider + [_grown(item, [], margin, size) for item in new]
 
 
-def _treated(region: Region, rests: Sequence[Box], remedy: Remedy, size: Size) -> Region:
+def _grown(region: Region, rests: Sequence[Box], margin: float, size: Size) -> Region:
     boxes = [region.box, *rests]
     union = Box(
         min(box.x1 for box in boxes),
@@ -115,9 +100,4 @@ def _treated(region: Region, rests: Sequence[Box], remedy: Remedy, size: Size) -
         max(box.x2 for box in boxes),
         max(box.y2 for box in boxes),
     )
-    return replace(
-        region,
-        box=snapped(union.grown(remedy.margin).clipped(size) or region.box),
-        shape=Shape.RECTANGLE if remedy.rectangle else region.shape,
-        style=remedy.style or region.style,
-    )
+    return replace(region, box=snapped(union.grown(margin).clipped(size) or region.box))

@@ -115,7 +115,7 @@ def test_a_batch_is_worked_on_and_its_bad_file_is_told(embedded):
         "filename": "b.jpg",
         "error": {"code": "unsupported_format", "detail": answer["jobs"][1]["error"]["detail"]},
     }
-    assert batch["counts"] == {"submitted": 0, "processing": 0, "completed": 2, "failed": 0}
+    assert batch["counts"] == {"submitted": 0, "processing": 0, "completed": 2, "needs_review": 0, "failed": 0}
     assert [job["filename"] for job in batch["jobs"]] == ["a.jpg", "c.png"]
 
 

@@ -43,8 +43,8 @@ def test_the_queue_is_described_as_the_contract_says(client):
 def test_figures_are_given(client):
     body = client.get("/stats").json()
 
-    assert body["total_jobs"] == 4
-    assert body["jobs"] == {"submitted": 1, "processing": 1, "completed": 1, "failed": 1}
+    assert body["total_jobs"] == 5
+    assert body["jobs"] == {"submitted": 1, "processing": 1, "completed": 1, "needs_review": 1, "failed": 1}
     assert body["latency"] == {"p50": 1.0, "p95": 2.0, "p99": 3.0}
     assert body["processing_time"] is None
     assert body["confidence"] == {"face": {"objects": 3, "mean": 0.8}, "vehicle": {"objects": 0, "mean": None}}

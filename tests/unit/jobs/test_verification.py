@@ -4,6 +4,8 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from streetveil.detection.base import Found, ModelIdentity, Scene
@@ -14,7 +16,7 @@ from streetveil.errors import NeedsReviewError
 from streetveil.imaging.picture import Picture
 from streetveil.jobs.anonymise import Anonymiser
 from streetveil.jobs.regions import regions_in
-from streetveil.jobs.verification import Remedy, widened
+from streetveil.jobs.verification import MARGINS, widened
 from streetveil.redaction.base import Region, Shape
 from streetveil.redaction.masks import MaskKind, mask_png
 from streetveil.redaction.pixels import PixelRedactor
@@ -166,12 +168,18 @@ def test_unless_it_is_asked_for_nothing_is_looked_at_again(photo):
     assert "verification" not in result.blur_metadata
 
 
-@pytest.mark.parametrize("shape", Shape)
-@pytest.mark.parametrize("remedy", [Remedy(0.2), Remedy(0.3, rectangle=True)])
-def test_no_round_paints_less_than_the_one_before(shape, remedy):
-    region = Region(Box(40, 40, 71, 58), Label.FACE, 0.5, Style.SOLID, shape)
-    rest = Region(Box(55, 50, 85, 62), Label.FACE, 0.5, Style.SOLID, Shape.ELLIPSE)
-    [wider] = widened([region], [rest], remedy, SIZE)
+@st.composite
+def boxes(draw):
+    x, y = draw(st.integers(0, SIZE.width - 1)), draw(st.integers(0, SIZE.height - 1))
+    return Box(x, y, draw(st.integers(x + 1, SIZE.width)), draw(st.integers(y + 1, SIZE.height)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(box=boxes(), other=boxes(), shape=st.sampled_from(Shape), margin=st.sampled_from(MARGINS))
+def test_no_round_paints_less_than_the_one_before(box, other, shape, margin):
+    region = Region(box, Label.FACE, 0.5, Style.SOLID, shape)
+    rest = Region(other, Label.FACE, 0.5, Style.SOLID, Shape.ELLIPSE)
+    wider, *_ = widened([region], [rest], margin, SIZE)
     masks = [
         np.asarray(Image.open(io.BytesIO(b"".join(mask_png([item], SIZE, MaskKind.BINARY)))))
         for item in (region, wider)
