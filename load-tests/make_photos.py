@@ -88,14 +88,15 @@ def write_photos(sources: Sequence[Path], folder: Path, count: int, seed: int = 
 
 def make_photos(sources: Sequence[Path], count: int, seed: int = 1) -> Iterator[bytes]:
     """The bytes of each photo, in turns out of each source."""
-    pictures = [_opened(path) for path in sources]
+    pictures = [opened_photo(path) for path in sources]
     for number in range(count):
         chance = random.Random(f"{seed}/{number}")  # noqa: S311 - no secret
         picture = pictures[number % len(pictures)]
-        yield _encoded(_cut(picture, chance), chance)
+        yield encoded(_cut(picture, chance), chance)
 
 
-def _opened(path: Path) -> Image.Image:
+def opened_photo(path: Path) -> Image.Image:
+    """The upright picture."""
     with Image.open(path) as opened:
         return ImageOps.exif_transpose(opened.convert("RGB"))
 
@@ -111,8 +112,9 @@ def _cut(picture: Image.Image, chance: random.Random) -> Image.Image:
     return ImageOps.mirror(cut) if chance.random() < 0.5 else cut
 
 
-def _encoded(picture: Image.Image, chance: random.Random) -> bytes:
-    grain = np.random.default_rng(chance.getrandbits(32)).normal(0, _GRAIN, (HEIGHT, WIDTH, 1))
+def encoded(picture: Image.Image, chance: random.Random) -> bytes:
+    """A JPEG file of the picture with the grain of an enlarged photo."""
+    grain = np.random.default_rng(chance.getrandbits(32)).normal(0, _GRAIN, (picture.height, picture.width, 1))
     pixels = (np.asarray(picture) + grain).clip(0, 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=_QUALITY)

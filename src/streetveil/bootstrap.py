@@ -25,6 +25,7 @@ from streetveil.database.folder_lock import DataFolderLock
 from streetveil.detection.base import SceneDetector
 from streetveil.detection.lazy import LazySceneDetector
 from streetveil.detection.models import MODELS, Task
+from streetveil.detection.unreported import UnreportedVehicles
 from streetveil.domain.detections import VEHICLES, Label
 from streetveil.errors import UnavailableError
 from streetveil.jobs.anonymise import Anonymiser
@@ -73,13 +74,16 @@ class Services:
     worker_id: str
 
 
-def build_anonymiser(settings: Settings) -> Anonymiser:
+def build_anonymiser(settings: Settings, *, vehicles: bool = True) -> Anonymiser:
     """Loads the models; takes a second or so.
+
+    Where `vehicles` are not reported, none are looked for but those that may carry a plate.
 
     Raises:
         ModelError: a model is missing or cannot be used.
     """
-    return _anonymiser(_load_detector(settings), settings)
+    detector = _load_detector(settings)
+    return _anonymiser(detector if vehicles else UnreportedVehicles(detector), settings)
 
 
 def lazy_anonymiser(settings: Settings) -> Anonymiser:
@@ -104,7 +108,7 @@ def _redactor(settings: Settings) -> Redactor:
 
 
 def results_variant(settings: Settings) -> str:
-    """Names the models, thresholds and comment in force: results made with others are not the same."""
+    """Names the models, thresholds and the like in force: results made with others are not the same."""
     models: dict[str, object] = {}
     paths = _model_paths(settings)
     for card in MODELS:

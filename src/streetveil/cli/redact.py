@@ -106,7 +106,7 @@ def redact(
         _summarise(_Tally(), len(done), 0, output, console)
         return
     run = FolderRun(
-        bootstrap.build_anonymiser(settings),
+        bootstrap.build_anonymiser(settings, vehicles=report is not None),
         options=options,
         output=output,
         variant=variant,

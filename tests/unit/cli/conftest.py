@@ -58,7 +58,9 @@ def streetveil(tmp_path, monkeypatch):
 def stub_models(monkeypatch):
     """Lets the command find things without models; they are the acceptance tests' matter."""
     monkeypatch.setattr(
-        bootstrap, "build_anonymiser", lambda settings: Anonymiser(OneFaceOneCar(), PixelRedactor(), max_pixels=10**6)
+        bootstrap,
+        "build_anonymiser",
+        lambda settings, **_: Anonymiser(OneFaceOneCar(), PixelRedactor(), max_pixels=10**6),
     )
 
 

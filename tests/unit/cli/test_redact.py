@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from streetveil import bootstrap
 from streetveil.cli import redact as command
 from streetveil.errors import OutputConflictError, UnwritableOutputError
 
@@ -267,3 +268,19 @@ def test_only_some_of_many_failures_are_shown(streetveil, tmp_path):
     assert result.stderr.count("\nfailed ") + result.stderr.startswith("failed ") == 20
     assert "... and 3 more" in result.stderr
     assert "23 failed" in result.stderr
+
+
+@pytest.mark.parametrize(("arguments", "wanted"), [([], False), (["--report", "r.jsonl"], True)])
+def test_vehicles_are_looked_for_where_they_are_reported(streetveil, photo, monkeypatch, arguments, wanted):
+    asked = []
+    build = bootstrap.build_anonymiser
+
+    def noted(settings, **choices):
+        asked.append(choices)
+        return build(settings, **choices)
+
+    monkeypatch.setattr(bootstrap, "build_anonymiser", noted)
+    photo("in/a.png")
+
+    assert streetveil("redact", "in", "-o", "out", *arguments).exit_code == 0
+    assert asked == [{"vehicles": wanted}]
