@@ -47,9 +47,9 @@ class Inside:
         Raises:
             StreetveilError: a photo cannot be used.
         """
-        self._anonymise = anonymise
-        self._redactor = redactor
-        self._options = options
+        self.anonymise = anonymise
+        self.redactor = redactor
+        self.options = options
         self._uploads = Uploads(photos)
         self.known = [self._look(data) for data in photos.files]
 
@@ -91,13 +91,13 @@ class Inside:
 
         def redact(number: int) -> None:
             known = self.known[number]
-            self._redactor.redact(known.picture, known.regions, self._options.metadata)
+            self.redactor.redact(known.picture, known.regions, self.options.metadata)
 
         return self._work(REDACTION, threads, redact)
 
     def job(self, threads: int) -> ThreadedWork:
         """Everything between the bytes of a photo and those of its result. No two photos are the same bytes."""
-        return self._work(JOB, threads, lambda _: self._anonymise(next(self._uploads), self._options))
+        return self._work(JOB, threads, lambda _: self.anonymise(next(self._uploads), self.options))
 
     def as_dict(self) -> dict[str, object]:
         """What was found in the photos, and what it asks of the models."""
@@ -118,7 +118,7 @@ class Inside:
 
     def _look(self, data: bytes) -> Known:
         with recorded() as tape:
-            picture, scene, regions = self._anonymise.detect(data, self._options)
+            picture, scene, regions = self.anonymise.detect(data, self.options)
         return Known(data, picture, tape, regions, len(scene.vehicles.detections) if scene.vehicles else 0)
 
 

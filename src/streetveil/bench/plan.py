@@ -13,6 +13,7 @@ class Section(StrEnum):
     MODELS = "models"
     JOB = "job"
     SERVICE = "service"
+    GROWTH = "growth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Plan:
     Attributes:
         seconds: about how long, for all that is measured in rounds.
         threads: how many photos at once; each is measured.
+        jobs: how many wait, at each point of that curve.
         servers: whether the service is also measured over the servers that the settings name.
     """
 
@@ -29,4 +31,12 @@ class Plan:
     seconds: float
     rounds: int
     threads: Sequence[int]
+    jobs: Sequence[int]
     servers: bool = False
+
+    @property
+    def speed_seconds(self) -> float:
+        """Those of the first rounds, of everything but growth."""
+        if Section.GROWTH not in self.sections:
+            return self.seconds
+        return 0 if len(self.sections) == 1 else self.seconds / 2

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,24 @@ def memory(pids: Iterable[int]) -> Memory:
         except OSError:
             continue
     return Memory(1024 * peak, 1024 * proportional)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """SIGINT and SIGTERM that come within are delivered at its end: a process that was started is known by then.
+
+    For the main thread, in which alone they are handled.
+    """
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda caught, _: came.append(caught)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for caught in came:
+            signal.raise_signal(caught)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

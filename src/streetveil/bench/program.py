@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from streetveil.bench.client import Client
-from streetveil.bench.processes import end
+from streetveil.bench.processes import end, undisturbed
 from streetveil.errors import MeasurementError
 from streetveil.settings import LoadedSettings
 
@@ -51,16 +51,17 @@ class Program:
         self._folder.mkdir(parents=True, exist_ok=True)
         begin = time.perf_counter()
         self._log = (self._folder / "log").open("w+b")
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", _RUN, *self._arguments],
-            cwd=self._folder,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,  # Ctrl-C is for us, who then end it
-        )
         try:
+            with undisturbed():
+                self._process = subprocess.Popen(  # noqa: S603 - our own program
+                    [sys.executable, "-c", _RUN, *self._arguments],
+                    cwd=self._folder,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._log,
+                    stderr=self._log,
+                    start_new_session=True,  # Ctrl-C is for us, who then end it
+                )
             self._wait_until_ready(self._process)
         except BaseException:
             self.__exit__()

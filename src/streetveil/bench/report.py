@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from streetveil.bench.growth import MeasuredCurve
 from streetveil.bench.sample import Ratio, Series
 
 SCHEMA = 1
@@ -21,6 +22,7 @@ class Report:
         profile: how thoroughly was looked.
         series: kinds of work that took turns, so that they compare.
         ratios: between those.
+        growth: how the cost of one thing grows with another.
         services: start-up, memory and answers of each service that was measured.
     """
 
@@ -29,6 +31,7 @@ class Report:
     profile: str = ""
     series: Sequence[Series] = ()
     ratios: Sequence[Ratio] = ()
+    growth: Sequence[MeasuredCurve] = ()
     services: Sequence[Mapping[str, object]] = ()
 
     def as_dict(self) -> dict[str, object]:
@@ -39,5 +42,6 @@ class Report:
             "photos": dict(self.photos),
             "series": [series.as_dict() for series in self.series],
             "ratios": [ratio.as_dict() for ratio in self.ratios],
+            "growth": [curve.as_dict() for curve in self.growth],
             "services": [dict(service) for service in self.services],
         }

@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from streetveil.bench import inside, services
+from streetveil.bench import growth, inside, services
+from streetveil.bench.crowd import on_servers
+from streetveil.bench.growth import MeasuredCurve
 from streetveil.bench.inside import Inside
 from streetveil.bench.photos import PhotoSet
 from streetveil.bench.plan import Plan, Section
 from streetveil.bench.rounds import Work, alternate, steps
 from streetveil.bench.sample import Ratio, Series, ratio
 from streetveil.bench.service import RunningService
-from streetveil.settings import LoadedSettings
+from streetveil.settings import LoadedSettings, Settings
 
 _STARTS = 3
 _WHOLES = (inside.JOB, services.EMBEDDED, services.SERVERS)
@@ -23,8 +25,10 @@ OnStep = Callable[[str, int], None]
 
 
 def works(plan: Plan, parts: Inside, running: Sequence[RunningService]) -> list[Work]:
-    """All that takes turns. The models alone are always among it: they are what the rest is measured by."""
+    """All that takes turns. The models alone are among it: they are what the rest is measured by."""
     found: list[Work] = []
+    if set(plan.sections) == {Section.GROWTH}:
+        return found
     for threads in plan.threads:
         found.append(parts.models_alone(threads))
         if Section.JOB in plan.sections:
@@ -59,7 +63,7 @@ def start(
                 folder / f"embedded-{threads}",
                 threads=threads,
                 profile=profile,
-                starts=_STARTS if threads == most else 1,
+                starts=min(_STARTS, plan.rounds) if threads == most else 1,
             )
         )
         for threads in plan.threads
@@ -73,8 +77,39 @@ def start(
 def measure(plan: Plan, parts: Inside, running: Sequence[RunningService], on_step: OnStep) -> list[Series]:
     """Runs the rounds."""
     todo = works(plan, parts, running)
+    if not todo:
+        return []
     total = steps(todo, plan.rounds)
-    return alternate(todo, rounds=plan.rounds, seconds=plan.seconds, on_step=lambda text: on_step(text, total))
+    return alternate(todo, rounds=plan.rounds, seconds=plan.speed_seconds, on_step=lambda text: on_step(text, total))
+
+
+def grow(
+    plan: Plan, parts: Inside, settings: Settings, photos: PhotoSet, folder: Path, on_step: OnStep
+) -> list[MeasuredCurve]:
+    """Runs the rounds of all curves. Those over servers cannot take turns: there, one table grows."""
+    if Section.GROWTH not in plan.sections:
+        return []
+    on_step("filling tables", 0)
+    with ExitStack() as stack:
+        curves = [
+            growth.by_jobs(settings, photos, folder / "crowds", stack, plan.jobs),
+            growth.by_regions(parts.redactor, photos.files[0], settings.max_pixels),
+            growth.by_megapixels(parts.anonymise, photos.files[0], parts.options),
+            *growth.by_batch(parts),
+        ]
+        total = steps([work for curve in curves for _, work in curve.points], plan.rounds)
+        seconds = plan.seconds - plan.speed_seconds
+        measured = growth.measure(
+            curves, rounds=plan.rounds, seconds=seconds, on_step=lambda text: on_step(text, total)
+        )
+    if plan.servers:
+        points = []
+        for crowd in on_servers(settings, photos, folder / "crowd", plan.jobs):
+            on_step(crowd.name, 0)
+            [series] = alternate([crowd], rounds=plan.rounds, seconds=seconds / len(curves))
+            points.append((crowd.waiting, series))
+        measured.append(MeasuredCurve("a job but for looking at the photo, with servers", "jobs waiting", points))
+    return measured
 
 
 def ratios(series: Sequence[Series]) -> list[Ratio]:

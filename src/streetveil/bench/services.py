@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from streetveil.bench.client import Client
+from streetveil.bench.crowd import refuse_used
 from streetveil.bench.photos import PhotoSet, Uploads
 from streetveil.bench.program import Program, environment_of
 from streetveil.bench.service import RunningService
@@ -60,11 +61,7 @@ def with_servers(
         api = stack.enter_context(Program(["serve", "--port", "0"], folder / "api", environment))
         client = Client(api.url)
         stack.callback(client.close)
-        if not client.is_empty():
-            raise ConfigurationError(
-                "The database already has jobs. --servers is for servers of its own: what is measured on others "
-                "would be somebody's photos."
-            )
+        refuse_used(is_empty=client.is_empty())
         worker = stack.enter_context(Program(["worker", "--health-port", "0"], folder / "worker", environment))
         service = RunningService(SERVERS, threads, {"api": api, "worker": worker}, Uploads(photos), len(photos.files))
         service.startup_s.append(worker.startup_s)

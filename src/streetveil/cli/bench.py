@@ -36,10 +36,12 @@ from streetveil.settings import LoadedSettings, Settings, load_settings
 _ABOUT = {
     Section.MODELS: "Each model alone, by photos in hand and by cores per run.",
     Section.SERVICE: "API, queue, workers and storage over sockets, against the models alone; memory, time to start.",
+    Section.GROWTH: "How cost grows with waiting jobs, regions, megapixels and pictures in one run of a model.",
     Section.JOB: "The whole job of a photo in one process, its decoding and its redaction, against the models alone.",
 }
 _EVERYTHING = "all"
 _WIDTH = 120
+_JOBS = (1_000, 10_000, 100_000)
 
 More = Annotated[list[Section] | None, typer.Argument(metavar="[SECTION]...", help="Further sections.")]
 Seconds = Annotated[
@@ -54,12 +56,16 @@ Images = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Measure on up to eight JPEG files of this folder. [the samples at 1920x1080]"),
 ]
+Jobs = Annotated[
+    list[int] | None,
+    typer.Option(min=1, max=10_000_000, help="Jobs that wait, for growth; may be repeated. [1000, 10000 and 100000]"),
+]
 Servers = Annotated[
     bool,
     typer.Option(
         "--servers",
         help="Measure the service over REDIS_URL, DATABASE_URL and S3_BUCKET too, each where it is set. They must be "
-        "empty ones; load-tests/bench_servers.py starts such.",
+        "empty, and are not emptied; load-tests/bench_servers.py starts such.",
     ),
 ]
 JsonFile = Annotated[
@@ -105,6 +111,7 @@ def _verb(*sections: Section) -> Callable[..., None]:
         threads: Threads = None,
         images: Images = None,
         profile: ProfileOption = None,
+        jobs: Jobs = None,
         servers: Servers = False,
         json_file: JsonFile = None,
     ) -> None:
@@ -115,6 +122,7 @@ def _verb(*sections: Section) -> Callable[..., None]:
             seconds=seconds,
             rounds=rounds,
             threads=sorted(set(threads or (1, cores()))),
+            jobs=sorted(set(jobs or _JOBS)),
             servers=servers,
         )
         with _ended_in_order(), TemporaryDirectory(prefix="streetveil-bench-") as folder:
@@ -145,26 +153,33 @@ def _measured(plan: Plan, loaded: LoadedSettings, images: Path | None, profile: 
 
         def on_step(text: str, total: int) -> None:
             done = bar.tasks[task].completed if bar.tasks[task].total else -1
-            bar.update(task, description=text, total=total, completed=done + 1)
+            bar.update(task, description=text, total=total or None, completed=done + 1)
 
         report.series = run.measure(plan, parts, running, on_step)
         report.services = [service.as_dict() for service in running]
+        stack.close()
+        bar.reset(task, total=None)
+        report.growth = run.grow(plan, parts, settings, photos, folder, on_step)
     report.ratios = run.ratios(report.series)
     return report
 
 
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """SIGTERM ends the processes and removes the files that were made here, as Ctrl-C does."""
+    """SIGTERM and Ctrl-C end the processes and remove the files that were made here, whatever comes meanwhile."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
 
     def handle(number: int, _: FrameType | None) -> None:
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)
         sys.exit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, handle)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _photos(settings: Settings, images: Path | None) -> PhotoSet:

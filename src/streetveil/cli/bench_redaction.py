@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 import json
-import platform
-import resource
-import shutil
 import statistics
-import subprocess
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import cv2
@@ -23,41 +14,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from streetveil.domain.detections import Label
-from streetveil.domain.geometry import Box, Size
-from streetveil.domain.options import MetadataPolicy, Style
+from streetveil.bench.machine import machine
+from streetveil.bench.ways import Way, measure, spread
 from streetveil.errors import UnreadableFileError, UnsupportedMediaError
 from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.picture import Picture
-from streetveil.redaction.base import RedactedFile, Redactor, Region, Shape
-from streetveil.redaction.pixels import PixelRedactor
-from streetveil.redaction.redactor import FileRedactor
 from streetveil.settings import load_settings
-
-_MCU = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way to redact, and how long it took each time.
-
-    Attributes:
-        core_seconds: of processor time, of each repetition, child processes included.
-        wall_seconds: of waiting for it.
-        size: bytes of the result, None where there is none.
-        lossless: whether the rest of the picture stayed as it was.
-    """
-
-    name: str
-    core_seconds: tuple[float, ...]
-    wall_seconds: tuple[float, ...]
-    size: int | None
-    lossless: bool | None
-
-    @property
-    def cost(self) -> float:
-        """Seconds of one core, the median."""
-        return statistics.median(self.core_seconds)
 
 
 def redaction(
@@ -90,80 +52,11 @@ def redaction(
     Console().print(as_table(ways))
 
 
-def spread(size: Size, count: int) -> list[Region]:
-    """Faces of a twelfth of the shorter side, evenly over the picture."""
-    side = min(size) / 12
-    boxes = []
-    for index in range(count):
-        x, y = (index + 0.5) / count * size.width, ((index * 0.618 + 0.3) % 1) * size.height
-        boxes.append(Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2))
-    return [Region(box, Label.FACE, 1.0, Style.GAUSSIAN, Shape.ELLIPSE) for box in boxes]
-
-
-def measure(picture: Picture, regions: list[Region], repeat: int) -> list[Way]:
-    """Every way that this machine has, `repeat` times, taking turns."""
-
-    def decoded() -> None:
-        simplejpeg.decode_jpeg(picture.data, "RGB", strict=False)
-
-    def redacted(redactor: Redactor) -> RedactedFile:
-        return redactor.redact(picture, regions, MetadataPolicy.STRIP)
-
-    runs: dict[str, Callable[[], RedactedFile | None]] = {"full decode": decoded}
-    lossless = FileRedactor()
-    if lossless.missing is None:
-        runs["coefficients"] = partial(redacted, lossless)
-    runs["pixels"] = partial(redacted, PixelRedactor())
-    with TemporaryDirectory(prefix="streetveil-bench-") as folder:
-        if program := shutil.which("jpegtran"):
-            patches = _patches(picture, regions, Path(folder))
-            runs["jpegtran"] = partial(_dropped, program, picture.data, patches)
-        results = {name: run() for name, run in runs.items()}
-        seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
-        for _ in range(repeat):
-            for name, run in runs.items():
-                core, wall = _core_seconds(), time.perf_counter()
-                run()
-                seconds[name].append((_core_seconds() - core, time.perf_counter() - wall))
-    ways = []
-    for name, file in results.items():
-        cores, walls = zip(*seconds[name], strict=True)
-        ways.append(Way(name, cores, walls, len(file.data) if file else None, file.lossless if file else None))
-    return ways
-
-
-def _core_seconds() -> float:
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
-
-
-def _patches(picture: Picture, regions: list[Region], folder: Path) -> list[tuple[str, Path]]:
-    """A grey JPEG of whole blocks for each region, and where it goes, as jpegtran takes them."""
-    subsampling = simplejpeg.decode_jpeg_header(picture.data, strict=False)[3]
-    found = []
-    for number, region in enumerate(regions):
-        box = picture.header.orientation.to_stored(region.box, picture.header.stored)
-        left, top = (max(0, int(value) // _MCU * _MCU) for value in (box.x1, box.y1))
-        grey = np.full((int(box.height) // _MCU * _MCU + _MCU, int(box.width) // _MCU * _MCU + _MCU, 3), 128, np.uint8)
-        path = folder / f"{number}.jpg"
-        kind = {"colorspace": "GRAY"} if subsampling == "Gray" else {"colorsubsampling": subsampling}
-        path.write_bytes(simplejpeg.encode_jpeg(grey[..., :1] if subsampling == "Gray" else grey, **kind))
-        found.append((f"+{left}+{top}", path))
-    return found
-
-
-def _dropped(program: str, data: bytes, patches: list[tuple[str, Path]]) -> RedactedFile:
-    for place, path in patches:
-        command = [program, "-copy", "none", "-drop", place, str(path)]
-        data = subprocess.run(command, input=data, capture_output=True, check=True).stdout  # noqa: S603 - no shell
-    return RedactedFile(data, lossless=True)
-
-
 def as_dict(picture: Picture, ways: list[Way], regions: int) -> dict[str, Any]:
     """The figures as JSON has them; times in milliseconds."""
     size = picture.header.upright
     return {
-        "machine": {"processor": _processor(), "python": platform.python_version()},
+        "machine": machine(),
         "photo": {"width": size.width, "height": size.height, "bytes": len(picture.data)},
         "regions": regions,
         "ways": [
@@ -197,15 +90,6 @@ def as_table(ways: list[Way]) -> Table:
             {True: "yes", False: "no", None: ""}[way.lossless],
         )
     return table
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
 
 
 def _made_up_photo() -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from streetveil.bench.growth import MeasuredCurve
 from streetveil.bench.report import Report
 from streetveil.bench.sample import Ratio, Series
 
@@ -20,6 +21,8 @@ def show(report: Report, console: Console) -> None:
         console.print(_speeds(report.series))
     if report.ratios:
         console.print(_ratios(report.ratios))
+    if report.growth:
+        console.print(_growth(report.growth))
     if report.services:
         console.print(_services(report.services))
 
@@ -65,6 +68,23 @@ def _ratios(ratios: Sequence[Ratio]) -> Table:
     for item in ratios:
         low, high = item.spread
         table.add_row(item.name, str(item.threads), f"{item.wall:.2f}", f"{low:.2f}", f"{high:.2f}", f"{item.core:.2f}")
+    return table
+
+
+def _growth(curves: Sequence[MeasuredCurve]) -> Table:
+    table = _table("core ms by what grows", "at", "core ms", "least", "most", "wall ms", "of the first")
+    for curve in curves:
+        for at, series in curve.points:
+            costs = [sample.core_ms for sample in series.samples]
+            table.add_row(
+                f"{curve.name} by {curve.by}",
+                f"{at:g}",
+                f"{series.core_ms:.2f}",
+                f"{min(costs):.2f}",
+                f"{max(costs):.2f}",
+                f"{1e3 / series.rate:.2f}",
+                f"{series.core_ms / curve.points[0][1].core_ms:.2f}",
+            )
     return table
 
 

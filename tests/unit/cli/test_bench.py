@@ -1,7 +1,7 @@
 import pytest
 
 
-@pytest.mark.parametrize("section", ["all", "models", "job"])
+@pytest.mark.parametrize("section", ["all", "models", "job", "service", "growth"])
 def test_every_section_is_explained(streetveil, section):
     assert f" {section} " in streetveil("bench", "--help").output
     result = streetveil("bench", section, "--help")
