@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     lease_s: float = Field(60, ge=3, description="Seconds of silence after which a worker's jobs are given to others.")
     requeue_after_s: float = Field(15, ge=1, description="Seconds that a job is overdue before its message is missed.")
     orphan_age_s: float = Field(3600, ge=0, description="Age in seconds at which an object without a job is removed.")
+    isolation: Literal["auto", "process", "none"] = Field(
+        "auto", description="process: photos are decoded in child processes; auto: where models run on the CPU."
+    )
+    photo_timeout_s: float = Field(300, ge=1, description="Seconds that one photo may take in its child process.")
+    photo_memory_mb: int = Field(4096, ge=256, description="MiB that one photo may take in its child process.")
     redis_heartbeat_s: float = Field(60, ge=1, description="Seconds of silence after which messages are given back.")
     database_timeout_s: float = Field(10, ge=1, description="Seconds that the database may take to answer.")
     s3_timeout_s: float = Field(30, ge=1, description="Seconds that S3 may be silent before a request is repeated.")
@@ -88,6 +93,11 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(50 * _MIB, ge=1, description="Largest picture file, in bytes.")
     max_pixels: int = Field(150_000_000, ge=1, description="Largest picture, width times height.")
     max_batch_files: int = Field(100, ge=1, description="Most files in one batch upload.")
+    max_batch_bytes: int = Field(1024 * _MIB, ge=1, description="Largest batch upload, the bytes of its files in sum.")
+    max_waiting_redactions: int = Field(
+        16, ge=0, description="Requests to /redact that may wait for a core; more are refused with 429."
+    )
+    idle_timeout_s: float = Field(60, gt=0, description="Seconds after which an upload that stopped arriving ends.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
 

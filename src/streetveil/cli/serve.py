@@ -105,8 +105,11 @@ def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
 def _running(settings: Settings) -> Iterator[ApiServices]:
     """Everything behind the API; embedded that includes the workers, and leaving it drains them."""
     embedded = settings.redis_url is None
-    anonymise = bootstrap.build_anonymiser(settings) if embedded else bootstrap.lazy_anonymiser(settings)
-    with bootstrap.open_services(settings, anonymise) as services, ExitStack() as stack:
+    with (
+        bootstrap.open_anonymiser(settings, lazy=not embedded) as anonymise,
+        bootstrap.open_services(settings, anonymise) as services,
+        ExitStack() as stack,
+    ):
         if embedded:
             worker = Worker(
                 queue=services.queue,
@@ -129,9 +132,12 @@ def _running(settings: Settings) -> Iterator[ApiServices]:
                 max_upload_bytes=settings.max_upload_bytes,
                 max_pixels=settings.max_pixels,
                 max_batch_files=settings.max_batch_files,
+                max_batch_bytes=settings.max_batch_bytes,
                 spool_dir=spool,
                 default_options=bootstrap.default_options(settings),
                 max_concurrent_redactions=bootstrap.worker_threads(settings),
+                max_waiting_redactions=settings.max_waiting_redactions,
+                idle_timeout_s=settings.idle_timeout_s,
                 annotate_vehicles=settings.panoramax_annotations == "vehicles",
             )
 
@@ -172,7 +178,9 @@ def _listen(host: str, port: int) -> socket.socket:
         ConfigurationError: the port is taken, or the address is not one of this machine.
     """
     family = socket.AF_INET6 if _is_ipv6(host) else socket.AF_INET
-    listener = socket.socket(family)
+    # The protocol is named, for asyncio switches Nagle's algorithm off only where it knows that it is TCP: an answer's
+    # body would wait until the client has acknowledged its head, up to 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

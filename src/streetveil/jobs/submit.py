@@ -71,17 +71,19 @@ class Submit:
         self._retry_after_s = retry_after_s
         self._clock = clock
 
-    def ensure_capacity(self) -> None:
+    def ensure_capacity(self, idempotency_key: str | None = None) -> None:
         """Returns where the queue has room; to be asked before an upload's body is read.
 
-        Uploads that are under way are not counted, so the queue may grow a little past its maximum.
+        Uploads that are under way are not counted, so the queue may grow a little past its maximum. A request that
+        repeats an accepted one needs no room: `idempotency_key` is what it may be known by.
 
         Raises:
             OverloadedError: it has none; says when to come back.
             QueueUnavailableError: the queue cannot be asked.
+            DatabaseUnavailableError: the queue is full, and the database cannot be asked for the key.
         """
         depth = self._queue.depth()
-        if depth >= self._max_queue_size:
+        if depth >= self._max_queue_size and not (idempotency_key and self._is_known(idempotency_key)):
             raise OverloadedError(
                 f"{depth} photos are waiting, which is as many as this service takes. Try again later.",
                 retry_after_s=self._retry_after_s,
@@ -187,6 +189,10 @@ class Submit:
             self._queue.put(job.id)
         except StreetveilError as error:
             _log.warning("queueing_left_to_maintain", job_id=job.id, code=error.code)
+
+    def _is_known(self, key: str) -> bool:
+        with self._database.snapshot() as snapshot:
+            return snapshot.jobs.by_idempotency_key(key) is not None
 
     def _existing(self, key: str, fingerprint: str) -> Job | None:
         with self._database.snapshot() as snapshot:

@@ -126,8 +126,9 @@ class World:
 class FakeSubmit:
     world: World
 
-    def ensure_capacity(self) -> None:
-        if self.world.full:
+    def ensure_capacity(self, idempotency_key: str | None = None) -> None:
+        known = idempotency_key in {job.idempotency_key for job in self.world.jobs.values() if job.idempotency_key}
+        if self.world.full and not known:
             raise OverloadedError("10 photos are waiting.", retry_after_s=7)
 
     def new_batch(self) -> str:

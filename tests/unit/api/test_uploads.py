@@ -91,6 +91,15 @@ def test_a_full_queue_refuses_with_the_time_to_wait(client, world, photo):
         assert response.json()["retryable"] is True
 
 
+def test_a_request_that_repeats_an_accepted_one_is_answered_though_the_queue_is_full(client, world, photo):
+    headers = {"Idempotency-Key": "k-1"}
+    first = client.post("/upload", files={"file": ("a.jpg", photo)}, headers=headers).json()
+    world.full = True
+    again = client.post("/upload", files={"file": ("a.jpg", photo)}, headers=headers)
+
+    assert (again.status_code, again.json()) == (202, first)
+
+
 def test_a_dependency_that_is_down_is_a_503_with_the_time_to_wait(client, world, photo):
     world.error = DatabaseUnavailableError("The database cannot be reached.")
     response = client.post("/upload", files={"file": ("a.jpg", photo)})

@@ -56,6 +56,17 @@ def test_a_file_name_is_made_harmless(house, sent, kept):
     assert house.objects() == {f"original/{job.id}.jpg"}
 
 
+def test_a_request_that_repeats_an_accepted_one_is_answered_though_the_queue_is_full(make_house):
+    house = make_house(max_queue_size=1)
+    job = house.upload(idempotency_key="k")
+
+    house.submit.ensure_capacity("k")
+
+    assert house.upload(idempotency_key="k").id == job.id
+    with pytest.raises(OverloadedError):
+        house.submit.ensure_capacity("another")
+
+
 def test_a_full_queue_refuses_and_keeps_nothing(make_house):
     house = make_house(max_queue_size=2)
     house.upload()

@@ -52,7 +52,7 @@ FILE_PROBLEMS = (
 )
 async def upload(request: Request, response: Response, services: Services, key: IdempotencyKey) -> SubmittedJob:
     """Stores a photo and queues it. Once answered with 202 it is never lost."""
-    await run_sync(services.submit.ensure_capacity)
+    await run_sync(services.submit.ensure_capacity, key)
     async with received_form(request, single_photo(services), idle_timeout_s=services.idle_timeout_s) as form:
         options = options_of(form.fields, services)
         job = await run_sync(_submit_one, services, only_file(form), options, key)
