@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from streetveil.detection.detector import ModelDetector, Traits
@@ -19,7 +17,6 @@ from streetveil.domain.detections import Label
 from streetveil.domain.geometry import Size
 from streetveil.domain.options import Profile
 
-_GPU_STRIDE = 64
 _USUAL_PICTURES = (Size(1920, 1080), Size(4000, 3000))
 _USUAL_CROPS = (Size(640, 480), Size(480, 480))
 
@@ -47,16 +44,8 @@ def build_scene_detector(
         own = (model_paths or {}).get(card.task)
         path = own if own is not None else (cache if networks.on_gpu else tuning).path(card)
         traits = load_user_model(own, card.task).traits if own is not None else Traits.of_card(card)
-        on_gpu = with_fewer_shapes(traits)
-        network = networks.open(path, usual_sizes(on_gpu))
-        loaded[card.task] = ModelDetector(on_gpu if networks.on_gpu else traits, network)
+        loaded[card.task] = ModelDetector(traits, networks.open(path, usual_sizes(traits)))
     return ProfiledSceneDetector(loaded["faces"], loaded["plates"], loaded["vehicles"], thresholds=thresholds)
-
-
-def with_fewer_shapes(traits: Traits) -> Traits:
-    """The model with inputs on a coarser grid: more pieces share a shape, and fewer shapes have to be tuned."""
-    stride = traits.spec.stride * math.ceil(_GPU_STRIDE / traits.spec.stride)
-    return replace(traits, spec=replace(traits.spec, stride=stride))
 
 
 def usual_sizes(traits: Traits) -> list[Size]:
