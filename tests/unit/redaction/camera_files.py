@@ -245,6 +245,9 @@ STRUCTURES: dict[str, Callable[[], CameraFile]] = {
     "EXIF preview in a sub-directory": lambda: CameraFile(exif=exif(root={0x014A: (4, _PREVIEW_IFD)})),
     "EXIF preview in IFD0": lambda: CameraFile(exif=exif(root=_PREVIEW_IFD.tags)),
     "EXIF thumbnail by Microsoft": lambda: CameraFile(exif=exif(root={0x501B: (7, PIXELS)})),
+    "EXIF pixels under a tag that nobody knows": lambda: CameraFile(exif=exif(root={0x501A: (7, PIXELS)})),
+    "EXIF pixels said to be text": lambda: CameraFile(exif=exif(root={0x501A: (2, PIXELS)})),
+    "EXIF pixels as user comment": lambda: CameraFile(exif=exif(details={0x9286: (7, b"UNICODE\0" + PIXELS)})),
     "EXIF with Photoshop's thumbnail": lambda: CameraFile(
         exif=exif(root={0x8649: (7, resource(0x040C, bytes(28) + SECRET))})
     ),

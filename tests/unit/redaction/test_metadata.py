@@ -349,3 +349,22 @@ def test_exif_that_claims_the_same_bytes_thousands_of_times_is_dropped():
     entries = b"".join(struct.pack(">HHII", tag, 7, len(large), 8) for tag in range(4000))
     block = b"MM\0*" + struct.pack(">I", 8) + struct.pack(">H", 4000) + entries + bytes(4) + large
     assert exif.without_pictures(block, KEEP) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"ASCII\0\0\0" + b"words and more words, " * 60,
+        b"UNICODE\0" + ("Wörter und mehr, " * 60).encode("utf-16-le"),
+        b"UNICODE\0" + ("写真の説明、" * 120).encode("utf-16-be") + bytes(20),
+        b"JIS\0\0\0\0\0" + ("写真の説明、" * 120).encode("iso2022_jp"),
+        ("写真の説明、" * 120).encode("utf-8"),
+        ("Wörter und mehr, " * 60).encode("latin-1") + bytes(900),
+    ],
+    ids=["ASCII", "UTF-16", "UTF-16, most significant byte first", "JIS", "UTF-8", "Latin-1"],
+)
+def test_long_texts_of_exif_stay_in_every_code(value):
+    block = exif_of(details={0x9286: (7, value)})
+    kept = exif.without_pictures(block, MetadataPolicy.KEEP)
+    assert kept is not None
+    assert value in kept
