@@ -1,5 +1,5 @@
 # `make check` is what CI runs; the other targets are its parts.
-.PHONY: check lint types imports test lock format
+.PHONY: check lint types imports test fuzz lock format
 
 check:
 	./test.sh
@@ -16,6 +16,9 @@ imports:
 
 test:
 	.venv/bin/pytest
+
+fuzz:
+	.venv/bin/python scripts/fuzz.py --minutes $(or $(MINUTES),30)
 
 format:
 	.venv/bin/ruff check --fix .
