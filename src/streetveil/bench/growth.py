@@ -133,8 +133,8 @@ def by_batch(parts: Inside) -> list[Curve]:
         for size in BATCHES:
             tensor = np.repeat(one, size, axis=0)
             with suppress(ModelError):  # it takes one picture a run, and has no more points
-                run.session.run(tensor)
-                work = _single(f"{model}, {size} in one run", partial(run.session.run, tensor))
+                run.network.run(tensor)
+                work = _single(f"{model}, {size} in one run", partial(run.network.run, tensor))
                 points.append((size, BatchedWork(work, size)))
         curves.append(Curve(f"model {model}, per picture", "pictures in one run", points))
     return curves

@@ -67,12 +67,14 @@ class Inside:
         tapes = self._tapes(model)
         return self._work(f"model {model}", threads, lambda number: tapes[number].play())
 
-    def model_within(self, model: str, cores: int) -> ThreadedWork:
-        """The runs of one of them, one at a time, each on several cores."""
+    def model_within(self, model: str, cores: int) -> ThreadedWork | None:
+        """The runs of one of them, one at a time, each on several cores; None where it runs on a GPU."""
         tapes = self._tapes(model)
-        [path] = {run.session.path for tape in tapes for run in tape.runs}
-        wide = Session(path, threads=cores)
-        again = [Tape([replace(run, session=wide) for run in tape.runs]) for tape in tapes]
+        paths = {run.network.path for tape in tapes for run in tape.runs if isinstance(run.network, Session)}
+        if not paths:
+            return None
+        wide = Session(paths.pop(), threads=cores)
+        again = [Tape([replace(run, network=wide) for run in tape.runs]) for tape in tapes]
         return self._work(f"model {model}, {cores} cores a run", 1, lambda number: again[number].play())
 
     def decode(self, threads: int) -> ThreadedWork:

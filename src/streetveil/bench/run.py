@@ -37,7 +37,8 @@ def works(plan: Plan, parts: Inside, running: Sequence[RunningService]) -> list[
             found += [parts.model_alone(model, threads) for model in parts.models]
         found += [service for service in running if service.threads == threads]
     if Section.MODELS in plan.sections and max(plan.threads) > 1:
-        found += [parts.model_within(model, max(plan.threads)) for model in parts.models]
+        wide = [parts.model_within(model, max(plan.threads)) for model in parts.models]
+        found += [work for work in wide if work is not None]
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from streetveil.detection.batching import BatchedNetwork
 from streetveil.detection.session import Session
 from streetveil.domain.geometry import Size
 from streetveil.imaging.picture import Picture
@@ -18,19 +19,20 @@ from streetveil.imaging.picture import Picture
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """One run of a model: which, and on what."""
+    """One run of a model: on which network, and on what."""
 
-    session: Session
+    network: Session | BatchedNetwork
     arguments: tuple[Any, ...]
     options: dict[str, Any]
 
     def __call__(self) -> None:
-        self.session.run(*self.arguments, **self.options)
+        self.network.run(*self.arguments, **self.options)
 
     @property
     def model(self) -> str:
-        """The name of the model's file."""
-        return self.session.path.stem
+        """The name of the model's file, without its suffix."""
+        name = self.network.model if isinstance(self.network, BatchedNetwork) else self.network.path.name
+        return name.removesuffix(".onnx")
 
 
 @dataclass(slots=True)
@@ -60,17 +62,19 @@ def recorded() -> Iterator[Tape]:
     """
     tape, lock = Tape(), threading.Lock()
 
-    def on_run(session: Session, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - whatever run() takes
+    def on_run(network: Session | BatchedNetwork, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - whatever run() takes
         kept = tuple(np.array(item) if isinstance(item, np.ndarray) else item for item in arguments)
         with lock:
-            tape.runs.append(Run(session, kept, options))
+            tape.runs.append(Run(network, kept, options))
 
     def on_pixels(_: Picture, at_least: Size | None = None) -> None:
         with lock:
             tape.scales.append(at_least)
 
     with ExitStack() as stack:
+        # where jobs share runs, a session is not asked itself
         stack.enter_context(_overheard(Session, "run", on_run))
+        stack.enter_context(_overheard(BatchedNetwork, "run", on_run))
         stack.enter_context(_overheard(Picture, "pixels", on_pixels))
         yield tape
 

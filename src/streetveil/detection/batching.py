@@ -80,6 +80,9 @@ class Lane:
 class BatchedNetwork:
     """A `Network` whose runs are shared. Its threads end with `close`, or when nobody holds it any more.
 
+    Attributes:
+        model: as given.
+
     Args:
         model: its name, for errors and the observer.
         lanes: one runner thread each; whichever is free takes the next batch.
@@ -97,6 +100,7 @@ class BatchedNetwork:
         on_batch: BatchObserver | None = None,
         most_waiting: int = 1024,
     ) -> None:
+        self.model = model
         self._policy = policy
         self._process = os.getpid()
         self._queue = _Queue(model, policy, len(lanes), most_waiting)

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from streetveil.bench.tape import Run, Tape, recorded
+from streetveil.detection.batching import BatchedNetwork, BatchPolicy, Lane
 from streetveil.detection.session import Session
 
 
@@ -52,3 +53,13 @@ def test_what_is_played_is_each_run_once(monkeypatch):
     Tape([Run(session, (np.full(1, value),), {}) for value in range(4)]).play()
 
     assert [int(given[0]) for given in session.given] == [0, 1, 2, 3]
+
+
+def test_runs_that_jobs_share_are_recorded_as_they_are_handed_in():
+    network = BatchedNetwork("stub-2.onnx", [Lane("cpu", lambda tensors: [np.concatenate(tensors)])], BatchPolicy(4, 0))
+
+    with recorded() as tape:
+        network.run(np.ones((1, 3, 2, 2)))
+    network.close()
+
+    assert [(run.model, run.network) for run in tape.runs] == [("stub-2", network)]
