@@ -27,8 +27,10 @@ from streetveil.detection.lazy import LazySceneDetector
 from streetveil.detection.models import MODELS, Task
 from streetveil.detection.unreported import UnreportedVehicles
 from streetveil.domain.detections import VEHICLES, Label
+from streetveil.domain.options import JobOptions
 from streetveil.errors import UnavailableError
-from streetveil.jobs.anonymise import Anonymiser
+from streetveil.jobs.anonymise import Anonymised, Anonymiser
+from streetveil.jobs.anonymising import Anonymising
 from streetveil.jobs.erase import Erase
 from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
@@ -48,6 +50,23 @@ if TYPE_CHECKING:
     from streetveil.detection.networks import Networks
     from streetveil.detection.scene import ProfiledSceneDetector
 
+# What `build_anonymiser` reads.
+_CHILD_SETTINGS = {
+    "streetveil_cache",
+    "device",
+    "batch_max_size",
+    "batch_max_wait_ms",
+    "max_pixels",
+    "verify",
+    "redaction_comment",
+    "face_detection_model_path",
+    "vehicle_detection_model_path",
+    "plate_detection_model_path",
+    "face_confidence_threshold",
+    "car_confidence_threshold",
+    "plate_confidence_threshold",
+}
+
 _log = structlog.get_logger(__name__)
 
 _RETRY_S = 1.0
@@ -61,7 +80,7 @@ _HEALTH_AGE_S = 5.0
 class Services:
     """Every use case of a running service, and what a worker needs to start."""
 
-    anonymise: Anonymiser
+    anonymise: Anonymising
     submit: Submit
     inspect: Inspect
     retry: Retry
@@ -89,6 +108,60 @@ def build_anonymiser(settings: Settings, *, vehicles: bool = True) -> Anonymiser
 def lazy_anonymiser(settings: Settings) -> Anonymiser:
     """For processes that seldom look at a photo themselves: the models load with the first."""
     return _anonymiser(LazySceneDetector(lambda: _load_detector(settings)), settings)
+
+
+@contextmanager
+def open_anonymiser(settings: Settings, *, lazy: bool = False) -> Iterator[Anonymising]:
+    """What works on photos: child processes, or this one (docs/decisions/0013-photos-in-child-processes.md).
+
+    `lazy`: models load with the first photo.
+
+    Raises:
+        ModelError: a model is missing or cannot be used.
+        DecoderUnavailableError: no child process could be started.
+    """
+    if not _isolates(settings):
+        yield lazy_anonymiser(settings) if lazy else build_anonymiser(settings)
+        return
+    from streetveil.isolation.limits import Limits
+    from streetveil.isolation.nursery import Nursery, Recipe
+    from streetveil.isolation.pool import PoolPolicy, ProcessPool
+
+    nursery = Nursery(
+        Recipe("streetveil.bootstrap:attempt_in_child", _for_children(settings)),
+        Limits(memory_bytes=settings.photo_memory_mb * 1024 * 1024),
+    )
+    with ExitStack() as stack:
+        stack.callback(nursery.close)
+        pool = ProcessPool(
+            nursery,
+            PoolPolicy(
+                size=worker_threads(settings), timeout_s=settings.photo_timeout_s, max_pixels=settings.max_pixels
+            ),
+        )
+        stack.callback(pool.close)
+        if not lazy:
+            pool.start()
+        yield pool
+
+
+def attempt_in_child(chosen: dict[str, object]) -> Callable[[bytes, JobOptions], Anonymised]:
+    """What a child process works with, from what `open_anonymiser` tells it of the settings."""
+    return build_anonymiser(Settings.model_validate(chosen)).attempt
+
+
+def _for_children(settings: Settings) -> dict[str, object]:
+    """Of the settings those that results depend on, as JSON: no address and no secret. Children have no folder."""
+    chosen = settings.model_dump(mode="json", include=_CHILD_SETTINGS)
+    for name in _CHILD_SETTINGS:
+        if isinstance(path := getattr(settings, name), Path):
+            chosen[name] = str(path.absolute())
+    return chosen
+
+
+def _isolates(settings: Settings) -> bool:
+    """Whether photos are decoded in child processes. Threads that share a GPU's batches must share a process."""
+    return settings.isolation == "process" or (settings.isolation == "auto" and not _has_gpu(settings))
 
 
 def _anonymiser(detector: SceneDetector, settings: Settings) -> Anonymiser:
@@ -137,7 +210,7 @@ def worker_threads(settings: Settings) -> int:
 
 
 @contextmanager
-def open_services(settings: Settings, anonymise: Anonymiser) -> Iterator[Services]:
+def open_services(settings: Settings, anonymise: Anonymising) -> Iterator[Services]:
     """A process of the service: the use cases over the backends that the settings name.
 
     Embedded (no `REDIS_URL`), this process owns its jobs: the data folder is locked, and what an earlier process
@@ -186,7 +259,7 @@ def open_database(settings: Settings) -> Iterator[SqlDatabase]:
 
 
 @contextmanager
-def _connected(settings: Settings, anonymise: Anonymiser) -> Iterator[Services]:
+def _connected(settings: Settings, anonymise: Anonymising) -> Iterator[Services]:
     with ExitStack() as stack:
         database = stack.enter_context(open_database(settings))
         if settings.database_url is None:
@@ -197,7 +270,9 @@ def _connected(settings: Settings, anonymise: Anonymiser) -> Iterator[Services]:
         stack.callback(queue.close)
         for name, check in (("database", database.check), ("storage", storage.check), ("queue", queue.check)):
             _wait_for(name, check, settings.startup_timeout_s)
-        attempts = AttemptPolicy(most=settings.max_attempts, lease=timedelta(seconds=settings.lease_s))
+        attempts = AttemptPolicy(
+            most=settings.max_attempts, lease=timedelta(seconds=settings.lease_s), loss_is_harm=not _isolates(settings)
+        )
         worker_id = _unique_worker_id(settings)
         yield Services(
             anonymise=anonymise,
@@ -206,7 +281,13 @@ def _connected(settings: Settings, anonymise: Anonymiser) -> Iterator[Services]:
             retry=Retry(database=database, queue=queue),
             release=Release(database=database),
             erase=Erase(database=database, storage=storage),
-            health=Health(database=database, storage=storage, queue=queue, max_age_s=_HEALTH_AGE_S),
+            health=Health(
+                database=database,
+                storage=storage,
+                queue=queue,
+                photos=anonymise.check if settings.redis_url is None and _isolates(settings) else None,
+                max_age_s=_HEALTH_AGE_S,
+            ),
             process=Process(
                 database=database,
                 storage=storage,

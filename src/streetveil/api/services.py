@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streetveil.jobs.anonymise import Anonymiser
+from streetveil.jobs.anonymising import Anonymising
 from streetveil.jobs.erase import Erase
 from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
@@ -38,7 +38,7 @@ class ApiServices:
     retry: Retry
     release: Release
     erase: Erase
-    anonymise: Anonymiser
+    anonymise: Anonymising
     health: Health
     max_upload_bytes: int
     max_pixels: int

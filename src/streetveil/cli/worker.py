@@ -14,8 +14,8 @@ import typer
 
 from streetveil import bootstrap
 from streetveil.cli.chores import chores_of, leave
-from streetveil.errors import ConfigurationError, ModelError
-from streetveil.jobs.anonymise import Anonymiser
+from streetveil.errors import ConfigurationError, DecoderUnavailableError, ModelError
+from streetveil.jobs.anonymising import Anonymising
 from streetveil.observability.logs import configure_logging
 from streetveil.settings import Settings, load_settings
 from streetveil.worker.health_server import HealthServer
@@ -62,7 +62,7 @@ def worker(
             health.start()
             stack.callback(health.stop)
             _log.info("health_listening", host=settings.health_host, port=health.port)
-        anonymise = _load_models(settings, readiness, stopping)
+        anonymise = _load_models(settings, readiness, stopping, stack)
         if anonymise is None:
             return
         readiness.not_ready("waiting for database, storage and queue")
@@ -75,23 +75,25 @@ def worker(
             chores=chores_of(services, settings),
         )
         running.start()
-        readiness.ready(running)
+        readiness.ready(running, anonymise.check)
         stopping.wait()
         drained = running.stop(settings.shutdown_timeout_s)
     if not drained:
         raise typer.Exit(1)
 
 
-def _load_models(settings: Settings, readiness: Readiness, stopping: threading.Event) -> Anonymiser | None:
-    """The models, however often it takes; None where the process is to end first.
+def _load_models(
+    settings: Settings, readiness: Readiness, stopping: threading.Event, stack: ExitStack
+) -> Anonymising | None:
+    """The models, however often it takes; None where the process is to end first. `stack` ends what holds them.
 
     Ending instead would make the orchestrator start it again and again, with nobody to ask why.
     """
     retry_s, longest_s = _MODEL_RETRY_S
     while not stopping.is_set():
         try:
-            return bootstrap.build_anonymiser(settings)
-        except ModelError as error:
+            return stack.enter_context(bootstrap.open_anonymiser(settings))
+        except (ModelError, DecoderUnavailableError) as error:
             _log.error("model_unusable", code=error.code, detail=error.detail)
             readiness.not_ready(f"{error.detail} ({error.code})")
             stopping.wait(retry_s)

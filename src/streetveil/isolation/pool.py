@@ -17,7 +17,7 @@ from streetveil.isolation.children import Child, ChildEndedError
 from streetveil.isolation.limits import resident
 from streetveil.isolation.nursery import Nursery
 from streetveil.isolation.quarantine import Quarantine
-from streetveil.jobs.anonymise import Anonymised
+from streetveil.jobs.anonymise import Anonymised, without_review
 
 _log = structlog.get_logger(__name__)
 
@@ -66,8 +66,16 @@ class ProcessPool:
         """How many photos ended their child, or had it ended, since the start."""
         return self._crashes
 
+    def __call__(self, data: bytes, options: JobOptions) -> Anonymised:
+        """As `attempt`, for who hands out the result at once.
+
+        Raises:
+            NeedsReviewError: something was still found in the result.
+        """
+        return without_review(self.attempt(data, options))
+
     def check(self) -> None:
-        """Whether children can be had, as far as is known.
+        """Returns where children can be had, as far as is known.
 
         Raises:
             StreetveilError: why not.

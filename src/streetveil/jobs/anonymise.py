@@ -82,6 +82,9 @@ class Anonymiser:
             needs_review=verification is not None and not verification.passed,
         )
 
+    def check(self) -> None:
+        """Returns: with its models loaded it needs nothing more."""
+
     def detect(self, data: bytes, options: JobOptions) -> tuple[Picture, Scene, list[Region]]:
         """What would be redacted, and everything found, without writing anything."""
         picture = Picture.open(data, max_pixels=self._max_pixels)

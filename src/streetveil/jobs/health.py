@@ -26,14 +26,16 @@ class Health:
         database: Database,
         storage: ObjectStore,
         queue: JobQueue,
+        photos: Callable[[], None] | None = None,
         max_age_s: float = 0.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`photos` raises where this process should work on photos and cannot."""
         self._checks: dict[str, Callable[[], None]] = {
             "database": database.check,
             "storage": storage.check,
             "queue": queue.check,
-        }
+        } | ({} if photos is None else {"photos": photos})
         self._max_age_s = max_age_s
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -41,7 +43,7 @@ class Health:
         self._asked_at = float("-inf")
 
     def dependencies(self) -> dict[str, DependencyState]:
-        """The state of `database`, `storage` and `queue`; never raises a StreetveilError."""
+        """The state of `database`, `storage`, `queue`, and of `photos` where given; never raises a StreetveilError."""
         with self._lock:
             if self._monotonic() - self._asked_at >= self._max_age_s:
                 self._states = {name: _state(check) for name, check in self._checks.items()}

@@ -91,7 +91,7 @@ OpenEmbedded = Callable[..., Any]
 def _embedded(data_dir: Path, **settings: object) -> Iterator[Embedded]:
     detector = FixedDetector()
     detector.gate.set()
-    chosen = Settings.model_validate({"data_dir": data_dir, "num_workers": 1, **settings})
+    chosen = Settings.model_validate({"data_dir": data_dir, "num_workers": 1, "isolation": "none", **settings})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             bootstrap,
