@@ -21,7 +21,6 @@ from streetveil.domain.geometry import Size
 from streetveil.domain.options import JobOptions, MetadataPolicy
 from streetveil.errors import ModelError
 from streetveil.imaging.picture import Picture
-from streetveil.jobs.anonymise import Anonymiser
 from streetveil.redaction.base import Redactor
 from streetveil.settings import Settings
 
@@ -112,7 +111,7 @@ def by_regions(redactor: Redactor, photo: bytes, max_pixels: int) -> Curve:
     return Curve("redaction", "regions", points)
 
 
-def by_megapixels(anonymise: Anonymiser, photo: bytes, options: JobOptions) -> Curve:
+def by_megapixels(anonymise: Callable[[bytes, JobOptions], object], photo: bytes, options: JobOptions) -> Curve:
     """The whole job of the same scene in more and more pixels."""
     pixels = simplejpeg.decode_jpeg(photo, "RGB", strict=False)
     points = []

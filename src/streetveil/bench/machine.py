@@ -24,11 +24,16 @@ def machine() -> dict[str, object]:
         "processor": processor,
         "instructions": [name for name in _INSTRUCTIONS if name in flags],
         "cores": cores(),
-        "load_average": [round(value, 2) for value in os.getloadavg()],
+        "load_average": load_average(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": {"streetveil": __version__} | {name: _version(name) for name in _LIBRARIES},
     }
+
+
+def load_average() -> list[float]:
+    """Of 1, 5 and 15 minutes: processes that want a core."""
+    return [round(value, 2) for value in os.getloadavg()]
 
 
 def cores() -> int:

@@ -22,6 +22,7 @@ class Report:
         profile: how thoroughly was looked.
         series: kinds of work that took turns, so that they compare.
         ratios: between those.
+        breakdown: where the processor time of a whole job goes.
         growth: how the cost of one thing grows with another.
         services: start-up, memory and answers of each service that was measured.
     """
@@ -31,6 +32,7 @@ class Report:
     profile: str = ""
     series: Sequence[Series] = ()
     ratios: Sequence[Ratio] = ()
+    breakdown: Sequence[Mapping[str, float]] = ()
     growth: Sequence[MeasuredCurve] = ()
     services: Sequence[Mapping[str, object]] = ()
 
@@ -42,6 +44,7 @@ class Report:
             "photos": dict(self.photos),
             "series": [series.as_dict() for series in self.series],
             "ratios": [ratio.as_dict() for ratio in self.ratios],
+            "breakdown": [dict(row) for row in self.breakdown],
             "growth": [curve.as_dict() for curve in self.growth],
             "services": [dict(service) for service in self.services],
         }

@@ -113,6 +113,17 @@ def grow(
     return measured
 
 
+def breakdown(series: Sequence[Series]) -> list[dict[str, float]]:
+    """Where the processor time of a whole job goes, in milliseconds of one core: its parts, and the rest."""
+    found = []
+    for threads in sorted({item.threads for item in series if item.name == inside.JOB}):
+        costs = {item.name: item.core_ms for item in series if item.threads == threads}
+        parts = {name: costs[name] for name in (inside.MODELS, inside.DECODE, inside.REDACTION)}
+        row = parts | {"rest": costs[inside.JOB] - sum(parts.values()), inside.JOB: costs[inside.JOB]}
+        found.append({"threads": threads} | {name: round(cost, 2) for name, cost in row.items()})
+    return found
+
+
 def ratios(series: Sequence[Series]) -> list[Ratio]:
     """The whole against the models alone at the same number of threads, and many threads against one."""
     known = {(item.name, item.threads): item for item in series}

@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from streetveil import bootstrap
 from streetveil.bench import run
 from streetveil.bench.inside import Inside
-from streetveil.bench.machine import cores, machine
+from streetveil.bench.machine import cores, load_average, machine
 from streetveil.bench.photos import PhotoSet, from_folder, from_samples
 from streetveil.bench.plan import Plan, Section
 from streetveil.bench.report import Report
@@ -161,6 +161,8 @@ def _measured(plan: Plan, loaded: LoadedSettings, images: Path | None, profile: 
         bar.reset(task, total=None)
         report.growth = run.grow(plan, parts, settings, photos, folder, on_step)
     report.ratios = run.ratios(report.series)
+    report.breakdown = run.breakdown(report.series)
+    report.machine = {**report.machine, "load_average_after": load_average()}
     return report
 
 

@@ -21,6 +21,8 @@ def show(report: Report, console: Console) -> None:
         console.print(_speeds(report.series))
     if report.ratios:
         console.print(_ratios(report.ratios))
+    if report.breakdown:
+        console.print(_breakdown(report.breakdown))
     if report.growth:
         console.print(_growth(report.growth))
     if report.services:
@@ -29,8 +31,9 @@ def show(report: Report, console: Console) -> None:
 
 def _head(report: Report, console: Console) -> None:
     facts = report.machine
+    load = f"load {_listed(facts['load_average'])}, afterwards {_listed(facts['load_average_after'])}"
     lines = [
-        f"{facts['date']}  {facts['processor']}, {facts['cores']} cores, load {_listed(facts['load_average'])}",
+        f"{facts['date']}  {facts['processor']}, {facts['cores']} cores, {load}",
         f"{facts['system']}, Python {facts['python']}, {_listed(facts['versions'])}",
     ]
     if photos := report.photos:
@@ -68,6 +71,14 @@ def _ratios(ratios: Sequence[Ratio]) -> Table:
     for item in ratios:
         low, high = item.spread
         table.add_row(item.name, str(item.threads), f"{item.wall:.2f}", f"{low:.2f}", f"{high:.2f}", f"{item.core:.2f}")
+    return table
+
+
+def _breakdown(rows: Sequence[Mapping[str, float]]) -> Table:
+    names = [name for name in rows[0] if name != "threads"]
+    table = _table("core ms of a photo", "at once", *names)
+    for row in rows:
+        table.add_row("", f"{row['threads']:.0f}", *(f"{row[name]:.1f}" for name in names))
     return table
 
 
