@@ -160,6 +160,8 @@ def provider_options(
             "cudnn_conv_algo_search": "HEURISTIC",
             # Doubling the memory with each extension takes what other worker processes need.
             "arena_extend_strategy": "kSameAsRequested",
+            # Ten bits of mantissa would move scores across thresholds; what bounds a GPU's worker is its CPU anyway.
+            "use_tf32": "0",
         },
     )
     if device.kind == "cuda":

@@ -140,6 +140,10 @@ def test_cuda_does_not_try_every_algorithm_at_each_new_shape():
     assert found[CUDA]["cudnn_conv_algo_search"] == "HEURISTIC"
 
 
+def test_cuda_computes_with_all_bits_so_that_scores_are_those_of_the_cpu():
+    assert options(Device("cuda"))[CUDA]["use_tf32"] == "0"
+
+
 def test_tensorrt_has_one_engine_for_all_shapes_and_keeps_it(tmp_path):
     found = options(Device("tensorrt"), engines=tmp_path)
 
