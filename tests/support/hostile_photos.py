@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -132,6 +133,13 @@ def _end_early() -> None:
     os._exit(0)
 
 
+def _speak_later() -> None:
+    """Lets the photo's own answer go first: it comes from another thread, a moment later."""
+    peer = _peer()
+    frame = struct.pack("!IQ", 2, 0) + b"{}"
+    threading.Timer(0.5, peer.sendall, (frame,)).start()
+
+
 def _signal(pid: str) -> str:
     os.kill(int(pid), 0)
     return "sent"
@@ -170,6 +178,7 @@ _MISDEEDS: dict[str, Callable[..., object]] = {
     "unknown": lambda: _answer(b'{"error": {"code": "no_such_code", "detail": "x"}}'),
     "half": _end_early,
     "twice": lambda: _peer().sendall(struct.pack("!IQ", 2, 0) + b"{}" + struct.pack("!IQ", 2, 0) + b"{}"),
+    "afterwards": _speak_later,
     "try": _try,
 }
 

@@ -134,7 +134,9 @@ class Readiness(Schema):
 
     status: Literal["ok", "unavailable"]
     version: str
-    dependencies: dict[str, Dependency] = Field(description="by name: database, storage, queue; photos where they are worked on here")
+    dependencies: dict[str, Dependency] = Field(
+        description="by name: database, storage, queue; photos where they are worked on here"
+    )
 
     @classmethod
     def of(cls, states: Mapping[str, DependencyState], version: str) -> Self:

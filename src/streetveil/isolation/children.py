@@ -68,6 +68,17 @@ class Child:
                 f"The process that worked on this photo gave an answer that is none: {error}."
             ) from None
 
+    def waits(self) -> bool:
+        """Whether it waits for a photo. One that has ended, or has more to say than it was asked, does not."""
+        try:
+            self._peer.setblocking(False)
+            self._peer.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     @property
     def closed(self) -> bool:
         """True once it was closed."""

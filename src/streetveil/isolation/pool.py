@@ -114,6 +114,9 @@ class ProcessPool:
         try:
             if self._closed:
                 raise DecoderUnavailableError("This process is about to end.")
+            if child is not None and not child.waits():
+                self._ended(child)  # between two photos: the next is not to blame
+                child = None
             child = child or self._born()
             return self._attempted(child, data, options, header)
         except DecoderCrashedError as error:
