@@ -110,6 +110,8 @@ def queries(sample: Sample) -> Mapping[str, Callable[[UnitOfWork], object]]:
         "add": lambda it: it.jobs.add(replace(job, id=new_id(now), idempotency_key=None)),
         "claim": lambda it: it.jobs.claim(job.id, worker_id="w", now=now, lease=_HOUR),
         "complete": lambda it: it.jobs.complete(job, _result(job, Random(1)), now=now),  # noqa: S311
+        "hold": lambda it: it.jobs.hold(job, _result(job, Random(1)), now=now),  # noqa: S311
+        "release": lambda it: it.jobs.hold(job, _result(job, Random(1)), now=now) and it.jobs.release(job.id, now=now),  # noqa: S311
         "postpone": lambda it: it.jobs.postpone(job, failure, now=now, due_at=now),
         "fail": lambda it: it.jobs.fail(job, failure, now=now),
         "resubmit": lambda it: it.jobs.resubmit(job.id, now=now),
