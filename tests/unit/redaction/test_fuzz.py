@@ -22,7 +22,7 @@ def test_every_seed_is_in_order_and_redacted(seeds):
 
 
 def test_damaged_pictures_are_refused_or_redacted(seeds):
-    outcomes = {fuzz_cases.run(fuzz_cases.make(seeds, seed=2, number=number)).split()[0] for number in range(200)}
+    outcomes = {fuzz_cases.run(fuzz_cases.make(seeds, seed=0, number=number)).split()[0] for number in range(200)}
     assert outcomes == {"refused", "redacted"}
 
 
