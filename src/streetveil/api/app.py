@@ -15,6 +15,7 @@ from streetveil.api.redactions import RedactionSlots
 from streetveil.api.routes import health, jobs, masks, panoramax, redact, stats, uploads
 from streetveil.api.services import OpenServices
 from streetveil.api.state import ApiState
+from streetveil.api.upload_threads import UploadThreads
 
 
 def create_app(open_services: OpenServices, *, version: str, root_path: str = "") -> FastAPI:
@@ -33,7 +34,8 @@ def create_app(open_services: OpenServices, *, version: str, root_path: str = ""
             services = await run_sync(manager.__enter__)
             stack.push_async_callback(run_sync, manager.__exit__, None, None, None)
             slots = RedactionSlots(services.max_concurrent_redactions, services.max_waiting_redactions)
-            app.state.streetveil = ApiState(services, slots)
+            threads = UploadThreads(services.upload_threads, services.max_waiting_uploads)
+            app.state.streetveil = ApiState(services, slots, threads)
             yield
 
     app = FastAPI(

@@ -11,6 +11,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from streetveil.api.redactions import RedactionSlots
 from streetveil.api.services import ApiServices
 from streetveil.api.state import ApiState
+from streetveil.api.upload_threads import UploadThreads
 from streetveil.errors import BatchNotFoundError, JobNotFoundError, MalformedRequestError
 from streetveil.jobs.inspect import Variant
 
@@ -30,6 +31,10 @@ def _services(request: Request) -> ApiServices:
 
 def _slots(request: Request) -> RedactionSlots:
     return _state(request).redaction_slots
+
+
+def _upload_threads(request: Request) -> UploadThreads:
+    return _state(request).upload_threads
 
 
 def _job_id(job_id: Annotated[str, Path(description="The `job_id` that the upload was answered with.")]) -> str:
@@ -80,6 +85,7 @@ def _readable_variant(
 
 Services = Annotated[ApiServices, Depends(_services)]
 Slots = Annotated[RedactionSlots, Depends(_slots)]
+Threads = Annotated[UploadThreads, Depends(_upload_threads)]
 JobId = Annotated[str, Depends(_job_id)]
 BatchId = Annotated[str, Depends(_batch_id)]
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]

@@ -23,8 +23,10 @@ _LARGEST_PIECE = 256 * 1024
 
 
 @asynccontextmanager
-async def received_form(request: Request, rules: FormRules, *, idle_timeout_s: float) -> AsyncIterator[Form]:
-    """The form in the body of `request`; its files are removed on leaving.
+async def received_form(
+    request: Request, rules: FormRules, *, idle_timeout_s: float, limiter: anyio.CapacityLimiter | None = None
+) -> AsyncIterator[Form]:
+    """The form in the body of `request`; its files are removed on leaving. `limiter` bounds the threads that read it.
 
     Raises:
         MalformedRequestError: the body is not multipart/form-data.
@@ -39,9 +41,9 @@ async def received_form(request: Request, rules: FormRules, *, idle_timeout_s: f
         reader.feed(await body.read(_FIRST_PIECE))
         piece = await body.read(_LARGEST_PIECE)
         while not body.ended:
-            await run_sync(reader.feed, piece)
+            await run_sync(reader.feed, piece, limiter=limiter)
             piece = await body.read(_LARGEST_PIECE)
-        form = await run_sync(_finish, reader, piece)
+        form = await run_sync(_finish, reader, piece, limiter=limiter)
     finally:
         reader.close()
     try:

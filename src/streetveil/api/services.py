@@ -29,6 +29,9 @@ class ApiServices:
             takes them.
         max_concurrent_redactions: photos that /redact works on at once.
         max_waiting_redactions: more requests than this waiting for their turn are refused with 429.
+        upload_threads: uploads that are parsed or stored at once; few where that needs processors, more where it waits
+            for servers.
+        max_waiting_uploads: while so many wait for their turn, more are refused with 429.
         annotate_vehicles: whether Panoramax is told of vehicles as annotations.
         idle_timeout_s: a request whose body stops arriving for so long is given up.
     """
@@ -48,6 +51,8 @@ class ApiServices:
     default_options: Mapping[str, str | float | list[str] | None] = field(default_factory=dict)
     max_concurrent_redactions: int = 2
     max_waiting_redactions: int = 16
+    upload_threads: int = 4
+    max_waiting_uploads: int = 32
     annotate_vehicles: bool = True
     idle_timeout_s: float = 60.0
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from streetveil.api.redactions import RedactionSlots
 from streetveil.api.services import ApiServices
+from streetveil.api.upload_threads import UploadThreads
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +15,4 @@ class ApiState:
 
     services: ApiServices
     redaction_slots: RedactionSlots
+    upload_threads: UploadThreads

@@ -28,6 +28,10 @@ from streetveil.worker.worker import Worker
 
 _log = structlog.get_logger(__name__)
 
+# How many uploads are stored at once: on this machine it is work, with servers it is mostly waiting for them.
+_LOCAL_UPLOADS = 4
+_REMOTE_UPLOADS = 32
+
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [HOST, default 127.0.0.1]")] = None,
@@ -138,6 +142,7 @@ def _running(settings: Settings) -> Iterator[ApiServices]:
                 max_concurrent_redactions=bootstrap.worker_threads(settings),
                 max_waiting_redactions=settings.max_waiting_redactions,
                 idle_timeout_s=settings.idle_timeout_s,
+                upload_threads=_LOCAL_UPLOADS if settings.embedded else _REMOTE_UPLOADS,
                 annotate_vehicles=settings.panoramax_annotations == "vehicles",
             )
 

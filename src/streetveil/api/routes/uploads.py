@@ -7,7 +7,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from streetveil import errors
-from streetveil.api.dependencies import IdempotencyKey, Services
+from streetveil.api.dependencies import IdempotencyKey, Services, Threads
 from streetveil.api.errors import public_detail
 from streetveil.api.forms import many_photos, options_of, single_photo
 from streetveil.api.incoming import ReceivedFile
@@ -50,12 +50,17 @@ FILE_PROBLEMS = (
     openapi_extra=photo_form("file"),
     responses=problems(*FORM_PROBLEMS, *FILE_PROBLEMS, errors.IdempotencyConflictError),
 )
-async def upload(request: Request, response: Response, services: Services, key: IdempotencyKey) -> SubmittedJob:
+async def upload(
+    request: Request, response: Response, services: Services, threads: Threads, key: IdempotencyKey
+) -> SubmittedJob:
     """Stores a photo and queues it. Once answered with 202 it is never lost."""
+    threads.ensure_room()
     await run_sync(services.submit.ensure_capacity, key)
-    async with received_form(request, single_photo(services), idle_timeout_s=services.idle_timeout_s) as form:
+    async with received_form(
+        request, single_photo(services), idle_timeout_s=services.idle_timeout_s, limiter=threads.limiter
+    ) as form:
         options = options_of(form.fields, services)
-        job = await run_sync(_submit_one, services, only_file(form), options, key)
+        job = await run_sync(_submit_one, services, only_file(form), options, key, limiter=threads.limiter)
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/status/{job.id}"
     return SubmittedJob.of(job)
 
