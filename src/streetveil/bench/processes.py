@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 _PROC = Path("/proc")
 _END_S = 20
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,30 @@ def memory(pids: Iterable[int]) -> Memory:
 
 
 @contextmanager
+def ended_in_order() -> Iterator[None]:
+    """SIGTERM and Ctrl-C end the processes and remove the files that were made here, whatever comes meanwhile."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        for other in _ENDING:
+            signal.signal(other, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, handle) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def undisturbed() -> Iterator[None]:
     """SIGINT and SIGTERM that come within are delivered at its end: a process that was started is known by then.
 
     For the main thread, in which alone they are handled.
     """
     came: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda caught, _: came.append(caught)) for number in numbers}
+    before = {number: signal.signal(number, lambda caught, _: came.append(caught)) for number in _ENDING}
     try:
         yield
     finally:

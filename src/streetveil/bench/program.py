@@ -21,6 +21,7 @@ _PATIENCE_S = 120
 _LISTENING = {"listening", "health_listening"}
 _RUN = "from streetveil.cli.main import run; run()"
 _LAST_LINES = 1500
+_COMPLAINTS = 3
 
 
 class Program:
@@ -95,6 +96,11 @@ class Program:
                 if said.get("event") in _LISTENING:
                     return int(said["port"])
         return None
+
+    def complaints(self) -> str:
+        """The last warnings and errors of its log; empty where it has none."""
+        lines = (self._folder / "log").read_text("utf-8", "replace").splitlines()
+        return "\n".join([line for line in lines if '"level": "info"' not in line][-_COMPLAINTS:])
 
     def _last_lines(self) -> str:
         return (self._folder / "log").read_text("utf-8", "replace")[-_LAST_LINES:].strip() or "it said nothing"

@@ -78,7 +78,7 @@ class RunningService:
             if fresh:
                 deadline = time.monotonic() + _PATIENCE_S
             elif time.monotonic() > deadline:
-                raise MeasurementError(f"The service completed no photo in {_PATIENCE_S} s.")
+                raise self._failed(f"The service completed no photo in {_PATIENCE_S} s.")
             else:
                 time.sleep(_LOOK_S)
             ended += fresh
@@ -100,7 +100,7 @@ class RunningService:
             # threads overtake each other by little: one that is worked on may stand before one that is done
             state = client.state(job_id)
             if state.status == "failed":
-                raise MeasurementError("A photo failed in the service; `streetveil redact` on it says why.")
+                raise self._failed("A photo failed in the service.")
             if state.ended:
                 waiting.remove(job_id)
                 ended.append(state.changed_at)
@@ -132,6 +132,10 @@ class RunningService:
             "upload_p99_ms": round(1e3 * answers[int(len(answers) * 0.99)], 1),
             "client_core_ms": round(statistics.median(self.client_core_ms), 2),
         }
+
+    def _failed(self, what: str) -> MeasurementError:
+        complaints = [program.complaints() for program in self.programs.values()]
+        return MeasurementError("\n".join([what, *filter(None, complaints)]))
 
     def _pids(self) -> list[int]:
         return [pid for program in self.programs.values() for pid in family(program.pid)]

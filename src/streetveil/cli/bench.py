@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +21,7 @@ from streetveil.bench.inside import Inside
 from streetveil.bench.machine import cores, load_average, machine
 from streetveil.bench.photos import PhotoSet, from_folder, from_samples
 from streetveil.bench.plan import Plan, Section
+from streetveil.bench.processes import ended_in_order
 from streetveil.bench.report import Report
 from streetveil.cli.bench_redaction import redaction
 from streetveil.cli.bench_tables import show
@@ -125,7 +124,7 @@ def _verb(*sections: Section) -> Callable[..., None]:
             jobs=sorted(set(jobs or _JOBS)),
             servers=servers,
         )
-        with _ended_in_order(), TemporaryDirectory(prefix="streetveil-bench-") as folder:
+        with ended_in_order(), TemporaryDirectory(prefix="streetveil-bench-") as folder:
             report = _measured(plan, loaded, images, profile, Path(folder))
         if json_file is not None:
             text = json.dumps(report.as_dict(), indent=2)
@@ -164,24 +163,6 @@ def _measured(plan: Plan, loaded: LoadedSettings, images: Path | None, profile: 
     report.breakdown = run.breakdown(report.series)
     report.machine = {**report.machine, "load_average_after": load_average()}
     return report
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """SIGTERM and Ctrl-C end the processes and remove the files that were made here, whatever comes meanwhile."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def handle(number: int, _: FrameType | None) -> None:
-        for other in numbers:
-            signal.signal(other, signal.SIG_IGN)
-        sys.exit(128 + number)
-
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _photos(settings: Settings, images: Path | None) -> PhotoSet:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streetveil.bench.machine import machine
+from streetveil.bench.processes import ended_in_order
 from streetveil.bench.ways import Way, measure, spread
 from streetveil.errors import UnreadableFileError, UnsupportedMediaError
 from streetveil.imaging.formats import ImageFormat
@@ -42,7 +43,8 @@ def redaction(
     if picture.header.format is not ImageFormat.JPEG:
         raise UnsupportedMediaError("Only JPEG files can be redacted in more than one way.")
     picture.check()  # detection has decoded it by the time it is redacted
-    ways = measure(picture, spread(picture.header.upright, regions), repeat)
+    with ended_in_order():
+        ways = measure(picture, spread(picture.header.upright, regions), repeat)
     figures = as_dict(picture, ways, regions)
     if json_file == Path("-"):
         typer.echo(json.dumps(figures, indent=2))

@@ -65,7 +65,7 @@ def start(monkeypatch, photos):
         monkeypatch.setattr("streetveil.bench.service.core_seconds", stub.core_seconds)
         monkeypatch.setattr("streetveil.bench.service.Client", lambda url: stub)
         monkeypatch.setattr("streetveil.bench.service.family", lambda pid: [pid])
-        program = type("P", (), {"url": "http://127.0.0.1:1", "pid": 1})()
+        program = type("P", (), {"url": "http://127.0.0.1:1", "pid": 1, "complaints": lambda self: "out of ink"})()
         return RunningService("service", 1, {"service": program}, Uploads(photos), lap=2), stub
 
     return start
@@ -93,5 +93,5 @@ def test_some_photos_wait_all_the_time_and_none_is_left_behind(start):
 def test_a_photo_that_fails_ends_the_measurement(start):
     service, _ = start(fails=[2])
 
-    with pytest.raises(MeasurementError, match="failed in the service"):
+    with pytest.raises(MeasurementError, match=r"failed in the service\.\nout of ink"):
         service.run(3)
