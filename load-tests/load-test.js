@@ -55,7 +55,7 @@ function scenarios() {
   const common = { exec: 'upload', gracefulStop: stop, maxVUs: MOST_FOLLOWED };
   const shapes = {
     smoke: { executor: 'constant-arrival-rate', rate: 1, duration: '5s', preAllocatedVUs: 5 },
-    steady: { executor: 'constant-arrival-rate', rate: RATE, duration: steady, preAllocatedVUs: 100 },
+    steady: { executor: 'constant-arrival-rate', rate: RATE, duration: steady, preAllocatedVUs: 300 },
     spike: {
       executor: 'ramping-arrival-rate',
       startRate: 5,
@@ -67,9 +67,9 @@ function scenarios() {
         { target: 5, duration: '2s' },
         { target: 5, duration: '5s' },
       ],
-      preAllocatedVUs: 300,
+      preAllocatedVUs: 600,
     },
-    soak: { executor: 'constant-arrival-rate', rate: RATE, duration: __ENV.DURATION || '30m', preAllocatedVUs: 100 },
+    soak: { executor: 'constant-arrival-rate', rate: RATE, duration: __ENV.DURATION || '30m', preAllocatedVUs: 300 },
   };
   const chosen = {};
   let start = 0;
