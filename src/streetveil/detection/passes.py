@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from streetveil.detection.tiling import Tile, borders, cut_out, is_panorama, til
 from streetveil.domain.geometry import Box, Size
 
 _CROP_GROWTH = 0.1
+_LEAST_CROP = 96 * 96
+"""Input pixels below which a vehicle shows no plate."""
 _CONTAINED = 0.85
 """The growth counted in, a vehicle so far inside another pass is whole in it."""
 
@@ -63,8 +65,13 @@ def plan_passes(size: Size, plan: Plan) -> list[Pass]:
     return found
 
 
-def crop_passes(boxes: npt.NDArray[np.float32], size: Size, budget: Budget, planned: Sequence[Pass]) -> list[Pass]:
-    """A pass over each of `boxes` (n, 4), grown a little, that no larger pass shows as sharply already."""
+def crop_passes(
+    boxes: npt.NDArray[np.float32], size: Size, budget: Budget, planned: Sequence[Pass], *, most: int
+) -> list[Pass]:
+    """A pass over each of `boxes` (n, 4), grown a little, that no larger pass shows as sharply already.
+
+    Where the passes would cost more than `most` input pixels, the costliest are shown smaller; none is left out.
+    """
     crops = []
     for box in boxes.tolist():
         grown = Box(*box).grown(_CROP_GROWTH).clipped(size)
@@ -75,7 +82,24 @@ def crop_passes(boxes: npt.NDArray[np.float32], size: Size, budget: Budget, plan
     for crop in sorted(crops, key=lambda item: item.size.pixels, reverse=True):
         if not any(_shows(other, crop) for other in (*planned, *kept)):
             kept.append(crop)
-    return kept
+    limit = _level([_cost(item) for item in kept], most)
+    return [replace(item, budget=replace(budget, pixels=min(budget.pixels, limit))) for item in kept]
+
+
+def _cost(item: Pass) -> int:
+    """Input pixels of a pass."""
+    return math.ceil(item.size.pixels * item.scale**2)
+
+
+def _level(costs: Sequence[int], most: int) -> int:
+    """The greatest limit on each cost at which their sum is at most `most`; but not below what shows anything."""
+    rest = most
+    for index, cost in enumerate(sorted(costs)):
+        share = rest // (len(costs) - index)
+        if cost > share:
+            return max(share, _LEAST_CROP)
+        rest -= cost
+    return most
 
 
 def _shows(other: Pass, crop: Pass) -> bool:

@@ -138,10 +138,12 @@ def make_input(views: Sequence[View], placement: Placement, spec: InputSpec) -> 
 
 
 def _resized(pixels: npt.NDArray[np.uint8], size: Size) -> npt.NDArray[np.uint8]:
-    height, width = pixels.shape[:2]
-    if (width, height) == size:
+    # Averaging is what shrinking far needs; interpolating between neighbours would skip whole rows. Averaging two by
+    # two takes a tenth of the time of averaging by a factor that is no whole number.
+    while (down := pixels.shape[0] >= 2 * size.height) | (across := pixels.shape[1] >= 2 * size.width):
+        height, width = pixels.shape[0] // (1 + down), pixels.shape[1] // (1 + across)
+        even = pixels[: height * (1 + down), : width * (1 + across)]
+        pixels = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    if pixels.shape[1::-1] == size:
         return pixels
-    # Averaging is what shrinking far needs; interpolating between neighbours would skip whole rows.
-    shrinks = width > 1.5 * size.width or height > 1.5 * size.height
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), np.uint8)

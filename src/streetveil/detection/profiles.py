@@ -17,11 +17,13 @@ class Plan:
         whole: the pass over the whole picture; None: there is none.
         tile: side in pixels of tiles at the picture's own scale; None: no tiles.
         crop: plates only: the pass over each vehicle; None: vehicles are not looked at singly.
+        crops_most: input pixels of all those passes together, which bounds the time that a car park takes.
     """
 
     whole: Budget | None
     tile: int | None = None
     crop: Budget | None = None
+    crops_most: int = 64 * 320 * 320
 
 
 TILE_OVERLAP = 0.25
@@ -42,8 +44,8 @@ _VEHICLES = {
 }
 _PLATES = {
     # A close-up may show too little of a vehicle to be recognised as one, and its plate is large: hence `whole`.
-    Profile.FAST: Plan(Budget(256 * 144, enlarge=2), crop=Budget(256 * 256, enlarge=2)),
-    Profile.BALANCED: Plan(Budget(320 * 192, enlarge=2), crop=Budget(320 * 320, enlarge=2)),
+    Profile.FAST: Plan(Budget(256 * 144, enlarge=2), crop=Budget(256 * 256, enlarge=2), crops_most=12 * 256 * 256),
+    Profile.BALANCED: Plan(Budget(320 * 192, enlarge=2), crop=Budget(320 * 320, enlarge=2), crops_most=12 * 320 * 320),
     Profile.ACCURATE: Plan(Budget(640 * 384, enlarge=2), tile=640, crop=Budget(320 * 320, enlarge=2)),
 }
 PLANS: dict[Task, dict[Profile, Plan]] = {"faces": _FACES, "vehicles": _VEHICLES, "plates": _PLATES}
@@ -55,6 +57,6 @@ def plans_for(task: Task, side: int) -> dict[Profile, Plan]:
     crop = Budget(area // 4, enlarge=2) if task == "plates" else None
     return {
         Profile.FAST: Plan(Budget(area // 2, enlarge=2)),
-        Profile.BALANCED: Plan(Budget(area, enlarge=2), crop=crop),
-        Profile.ACCURATE: Plan(Budget(area, enlarge=2), tile=side, crop=crop),
+        Profile.BALANCED: Plan(Budget(area, enlarge=2), crop=crop, crops_most=2 * area),
+        Profile.ACCURATE: Plan(Budget(area, enlarge=2), tile=side, crop=crop, crops_most=2 * area),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from streetveil.detection.decoders import Candidates, Floats
 from streetveil.detection.detector import Detector, Traits
 from streetveil.detection.merge import merge
 from streetveil.detection.passes import Pass, crop_passes, needed, plan_passes, view
+from streetveil.detection.preprocess import View
 from streetveil.detection.profiles import Plan
 from streetveil.detection.tiling import is_panorama
 from streetveil.domain.detections import Detections, Label
@@ -29,14 +30,14 @@ class _Subject:
 
     Attributes:
         size: of the upright picture.
-        pixels: decoded as large as the passes planned so far need.
+        scales: what was decoded so far, each as large as the passes known by then need, the smallest first.
         vehicles: all vehicles that may carry a plate, however doubtful.
     """
 
     picture: Picture
     query: Query
     size: Size
-    pixels: npt.NDArray[np.uint8]
+    scales: list[npt.NDArray[np.uint8]] = field(default_factory=list)
     vehicles: Candidates | None = None
 
     def wants(self, detector: Detector) -> bool:
@@ -48,9 +49,19 @@ class _Subject:
     def sharpen(self, passes: Sequence[Pass]) -> None:
         """Decodes anew where `passes` need more pixels than there are."""
         wanted = needed(self.size, passes) or self.size
-        height, width = self.pixels.shape[:2]
-        if width < wanted.width or height < wanted.height:
-            self.pixels = self.picture.pixels(wanted if wanted != self.size else None)
+        if not self.scales or not _covers(self.scales[-1], wanted):
+            self.scales.append(self.picture.pixels(wanted if wanted != self.size else None))
+
+    def view(self, item: Pass) -> View:
+        """What a pass shows, out of the smallest decoded scale that is sharp enough: shrinking costs time."""
+        wanted = needed(self.size, [item]) or self.size
+        pixels = next((scale for scale in self.scales if _covers(scale, wanted)), self.scales[-1])
+        return view(item, pixels, self.size)
+
+
+def _covers(pixels: npt.NDArray[np.uint8], wanted: Size) -> bool:
+    height, width = pixels.shape[:2]
+    return bool(width >= wanted.width and height >= wanted.height)
 
 
 class ProfiledSceneDetector:
@@ -89,7 +100,7 @@ class ProfiledSceneDetector:
     def _open(self, picture: Picture, query: Query) -> _Subject:
         """Decodes once, as large as the largest of the passes that are known beforehand."""
         size = picture.header.upright
-        subject = _Subject(picture, query, size, np.empty((0, 0, 3), np.uint8))
+        subject = _Subject(picture, query, size)
         passes = [
             item
             for detector in (self._faces, self._plates, self._vehicles)
@@ -111,7 +122,7 @@ class ProfiledSceneDetector:
         views, thresholds = [], []
         for subject, items in zip(subjects, passes, strict=True):
             subject.sharpen(items)
-            views += [view(item, subject.pixels, subject.size) for item in items]
+            views += [subject.view(item) for item in items]
             thresholds += [self._thresholds(detector, subject)] * len(items)
         answers = iter(detector.detect(views, thresholds))
         found = {}
@@ -129,7 +140,8 @@ class ProfiledSceneDetector:
         plan = subject.plan(detector)
         passes = plan_passes(subject.size, plan)
         if detector is self._plates and plan.crop is not None and subject.vehicles is not None:
-            passes += crop_passes(subject.vehicles.boxes, subject.size, plan.crop, passes)
+            boxes = subject.vehicles.boxes
+            passes += crop_passes(boxes, subject.size, plan.crop, passes, most=plan.crops_most)
         return passes
 
     def _thresholds(self, detector: Detector, subject: _Subject) -> Floats:

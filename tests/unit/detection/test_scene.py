@@ -135,6 +135,23 @@ def test_in_the_accurate_profile_plates_are_found_outside_vehicles_too(detector)
     assert boxes(scene.plates) == [pytest.approx((1500, 1300, 1540, 1312), abs=1)]
 
 
+def test_a_large_vehicle_is_shown_out_of_the_small_decoding_though_a_small_one_needs_the_large(detector, models):
+    """Shrinking a piece of the full picture costs more than the rest of its preparation."""
+    pixels = np.full((1500, 2400, 3), 255, np.uint8)
+    for x1, y1, x2, y2 in ((100, 100, 1800, 1400), (2000, 600, 2160, 700)):
+        pixels[y1:y2, x1:x2] = (0, 0, 255)
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=95, subsampling=0)
+    shown = Picture.open(stream.getvalue(), max_pixels=10**8)
+
+    detector.detect([shown], [Query(labels=frozenset({Label.LICENSE_PLATE}))])
+
+    whole, large, small = sorted(models["plates"].views, key=lambda view: -view.area.area)
+    assert small.pixels.shape[1] >= small.area.width
+    assert large.pixels.shape[1] < 0.5 * large.area.width
+    assert whole.pixels.shape[1] < 0.5 * whole.area.width
+
+
 def test_only_the_wanted_classes_of_a_model_are_reported(detector):
     shown = picture(640, 480, ("vehicles", 200, 100, 600, 400))
     [scene] = detector.detect([shown], [Query(labels=frozenset({Label.BUS}))])
