@@ -17,6 +17,7 @@ from streetveil.bench.sample import Sample
 from streetveil.errors import MeasurementError
 
 _LOOK_S = 0.3
+_LONG_S = 5.0
 _PATIENCE_S = 120
 
 
@@ -74,7 +75,9 @@ class RunningService:
                 uploaded.append(client.upload(next(self.uploads)))
                 waiting.append(uploaded[-1])
             used.append((time.time(), core_seconds(pids)))
-            fresh = self._ended(client, waiting)
+            # threads overtake each other by little; but one photo that is tried again must not hide all others
+            looked_at = len(waiting) if time.monotonic() > deadline - _PATIENCE_S + _LONG_S else self.threads
+            fresh = self._ended(client, waiting, looked_at)
             if fresh:
                 deadline = time.monotonic() + _PATIENCE_S
             elif time.monotonic() > deadline:
@@ -93,11 +96,10 @@ class RunningService:
         self._rate = photos / (last - begin)
         return Sample(photos, self._rate, _at(last, used) - _at(begin, used))
 
-    def _ended(self, client: Client, waiting: deque[str]) -> list[float]:
+    def _ended(self, client: Client, waiting: deque[str], count: int) -> list[float]:
         """When those of the oldest waiting jobs ended that have; they no longer wait."""
         ended = []
-        for job_id in list(waiting)[: self.threads]:
-            # threads overtake each other by little: one that is worked on may stand before one that is done
+        for job_id in list(waiting)[:count]:
             state = client.state(job_id)
             if state.status == "failed":
                 raise self._failed("A photo failed in the service.")

@@ -24,9 +24,10 @@ class Clock:
 class StubService:
     """Works on one photo after the other, half a second on each, and burns a quarter of a second of a core."""
 
-    def __init__(self, clock, fails=()):
+    def __init__(self, clock, fails=(), never=()):
         self._clock = clock
         self._fails = fails
+        self._never = never
         self.upload_s = [0.01]
         self.done_at: dict[str, float] = {}
         self.erased: list[str] = []
@@ -42,6 +43,8 @@ class StubService:
     def state(self, job_id):
         if int(job_id) in self._fails:
             return State("failed", self._clock.now)
+        if int(job_id) in self._never:
+            return State("submitted", 1000.0)
         done_at = self.done_at[job_id]
         return State("completed" if done_at <= self._clock.now else "processing", done_at)
 
@@ -95,3 +98,10 @@ def test_a_photo_that_fails_ends_the_measurement(start):
 
     with pytest.raises(MeasurementError, match=r"failed in the service\.\nout of ink"):
         service.run(3)
+
+
+def test_a_photo_that_is_never_done_hides_no_others(start):
+    service, stub = start(never=[1])
+
+    assert service.run(3).photos == 6
+    assert "1" in stub.erased
