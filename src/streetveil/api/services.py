@@ -52,7 +52,7 @@ class ApiServices:
     max_concurrent_redactions: int = 2
     max_waiting_redactions: int = 16
     upload_threads: int = 4
-    max_waiting_uploads: int = 32
+    max_waiting_uploads: int = 12
     annotate_vehicles: bool = True
     idle_timeout_s: float = 60.0
 

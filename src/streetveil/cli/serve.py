@@ -28,6 +28,9 @@ from streetveil.worker.worker import Worker
 
 _log = structlog.get_logger(__name__)
 
+# Longer than clients and what stands between keep a connection for another request (60 s is common): one that is
+# closed from here while a photo is on its way makes an error of it.
+_KEEP_ALIVE_S = 75
 # How many uploads are stored at once: on this machine it is work, with servers it is mostly waiting for them.
 _LOCAL_UPLOADS = 4
 _REMOTE_UPLOADS = 32
@@ -66,6 +69,7 @@ def serve(
             app,
             log_config=None,
             server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
         )
     )
