@@ -112,7 +112,7 @@ def lazy_anonymiser(settings: Settings) -> Anonymiser:
 
 @contextmanager
 def open_anonymiser(settings: Settings, *, lazy: bool = False) -> Iterator[Anonymising]:
-    """What works on photos: child processes, or this one (docs/decisions/0013-photos-in-child-processes.md).
+    """What works on photos: child processes, or this one (docs/decisions/0011-photos-in-child-processes.md).
 
     `lazy`: models load with the first photo.
 

@@ -71,7 +71,7 @@ class Child:
     def waits(self) -> bool:
         """Whether it waits for a photo. One that has ended, or has more to say than it was asked, does not."""
         try:
-            self._peer.setblocking(False)
+            self._peer.settimeout(0)
             self._peer.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
             return True

@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from streetveil.errors import ConfigurationError
+from streetveil.errors import ConfigurationError, DecoderUnavailableError
 from streetveil.queue.memory import MemoryQueue
 from streetveil.worker.health_server import HealthServer
 from streetveil.worker.readiness import Readiness
@@ -54,6 +54,18 @@ def test_a_running_worker_is_ready_until_it_drains(server, readiness):
     worker.stop(10)
     status, answer = ask(server, "/health")
     assert (status, answer["reason"]) == (503, "draining")
+
+
+def test_a_worker_that_cannot_work_on_photos_is_not_ready_and_says_why(server, readiness):
+    def check():
+        raise DecoderUnavailableError("no process could be started")
+
+    worker = Worker(queue=MemoryQueue(), process=print, threads=1)
+    worker.start()
+    readiness.ready(worker, check)
+    status, answer = ask(server, "/health/ready")
+    worker.stop(10)
+    assert (status, answer["reason"]) == (503, "no process could be started (decoder_unavailable)")
 
 
 def test_other_paths_are_not_found(server):
