@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -117,10 +118,13 @@ def breakdown(series: Sequence[Series]) -> list[dict[str, float]]:
     """Where the processor time of a whole job goes, in milliseconds of one core: its parts, and the rest."""
     found = []
     for threads in sorted({item.threads for item in series if item.name == inside.JOB}):
-        costs = {item.name: item.core_ms for item in series if item.threads == threads}
-        parts = {name: costs[name] for name in (inside.MODELS, inside.DECODE, inside.REDACTION)}
-        row = parts | {"rest": costs[inside.JOB] - sum(parts.values()), inside.JOB: costs[inside.JOB]}
-        found.append({"threads": threads} | {name: round(cost, 2) for name, cost in row.items()})
+        known = {item.name: item for item in series if item.threads == threads}
+        parts = [known[name] for name in (inside.MODELS, inside.DECODE, inside.REDACTION)]
+        rounds = zip(known[inside.JOB].samples, *(part.samples for part in parts), strict=True)
+        # within each round, for a busy machine makes all of it slower
+        rest = statistics.median(job.core_ms - sum(part.core_ms for part in others) for job, *others in rounds)
+        costs = {part.name: part.core_ms for part in parts} | {"rest": rest, inside.JOB: known[inside.JOB].core_ms}
+        found.append({"threads": threads} | {name: round(cost, 2) for name, cost in costs.items()})
     return found
 
 
