@@ -114,6 +114,25 @@ class ModelError(StreetveilError):
     code = "model_unusable"
 
 
+# --- the caller --------------------------------------------------------------------------------
+
+
+class InvalidTokenError(UnauthenticatedError):
+    """The token does not hold: it has expired, was changed, or is of another issuer or audience."""
+
+    code = "invalid_token"
+
+
+class InsufficientScopeError(ForbiddenError):
+    """The token holds, but lacks the scope that this takes."""
+
+    code = "insufficient_scope"
+
+    def __init__(self, detail: str, scope: str) -> None:
+        super().__init__(detail)
+        self.scope = scope
+
+
 # --- the request -------------------------------------------------------------------------------
 
 

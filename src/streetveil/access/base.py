@@ -14,7 +14,7 @@ class Authenticator(Protocol):
         """The caller that the bearer token names.
 
         Raises:
-            UnauthenticatedError: the token does not hold; the message says why and repeats nothing of it.
+            InvalidTokenError: the token does not hold; the message says why and repeats nothing of it.
             KeysUnavailableError: the keys to judge it by cannot be fetched now.
         """
         ...

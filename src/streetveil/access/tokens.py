@@ -9,7 +9,7 @@ import jwt
 
 from streetveil.access.keys import KeySource
 from streetveil.domain.access import DEFAULT_TENANT, Principal, Scope, is_tenant
-from streetveil.errors import UnauthenticatedError
+from streetveil.errors import InvalidTokenError
 
 MAX_TOKEN_BYTES = 8192
 _MAX_SUBJECT = 255
@@ -35,11 +35,11 @@ class JwtAuthenticator:
 
     def __call__(self, token: str) -> Principal:
         if len(token) > MAX_TOKEN_BYTES:
-            raise UnauthenticatedError("The token is too long.")
+            raise InvalidTokenError("The token is too long.")
         header = _header(token)
         key = self._keys.key(header.get("kid"))
         if key is None:
-            raise UnauthenticatedError("The token is signed with a key that is not known here.")
+            raise InvalidTokenError("The token is signed with a key that is not known here.")
         required = list(_REQUIRED)
         required += ["iss"] if self._issuer is not None else []
         required += ["aud"] if self._audience is not None else []
@@ -54,15 +54,15 @@ class JwtAuthenticator:
                 options={"require": required, "verify_aud": self._audience is not None},
             )
         except jwt.ExpiredSignatureError as error:
-            raise UnauthenticatedError("The token has expired.") from error
+            raise InvalidTokenError("The token has expired.") from error
         except jwt.ImmatureSignatureError as error:
-            raise UnauthenticatedError("The token is not valid yet.") from error
+            raise InvalidTokenError("The token is not valid yet.") from error
         except jwt.MissingRequiredClaimError as error:
-            raise UnauthenticatedError(f"The token lacks the claim {error.claim}.") from error
+            raise InvalidTokenError(f"The token lacks the claim {error.claim}.") from error
         except (jwt.InvalidAudienceError, jwt.InvalidIssuerError) as error:
-            raise UnauthenticatedError("The token is of another issuer or for another audience.") from error
+            raise InvalidTokenError("The token is of another issuer or for another audience.") from error
         except jwt.PyJWTError as error:
-            raise UnauthenticatedError("The token does not hold: it is broken, or signed otherwise.") from error
+            raise InvalidTokenError("The token does not hold: it is broken, or signed otherwise.") from error
         return _principal(claims)
 
 
@@ -70,15 +70,15 @@ def _header(token: str) -> Mapping[str, Any]:
     try:
         return jwt.get_unverified_header(token)
     except jwt.PyJWTError as error:
-        raise UnauthenticatedError("That is no JSON Web Token.") from error
+        raise InvalidTokenError("That is no JSON Web Token.") from error
 
 
 def _principal(claims: Mapping[str, Any]) -> Principal:
     subject, tenant = claims["sub"], claims.get("tenant", DEFAULT_TENANT)
     if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_SUBJECT:
-        raise UnauthenticatedError("The token's sub must be a text of 1 to 255 characters.")
+        raise InvalidTokenError("The token's sub must be a text of 1 to 255 characters.")
     if not isinstance(tenant, str) or not is_tenant(tenant):
-        raise UnauthenticatedError("The token's tenant must be 1 to 32 of a-z, 0-9 and inner hyphens.")
+        raise InvalidTokenError("The token's tenant must be 1 to 32 of a-z, 0-9 and inner hyphens.")
     return Principal(subject, tenant, _scopes(claims))
 
 

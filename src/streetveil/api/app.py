@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import anyio
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
+from streetveil.api.access import AccessPolicy
+from streetveil.api.dependencies import allowed
 from streetveil.api.errors import install_error_handlers
 from streetveil.api.middleware import LingeringRefusal, RequestContext
 from streetveil.api.openapi import DESCRIPTION, TAGS, describe_with
@@ -17,12 +20,16 @@ from streetveil.api.services import OpenServices
 from streetveil.api.state import ApiState
 from streetveil.api.upload_threads import UploadThreads
 
+# Their own, so that those who wait for an identity provider keep no other request waiting.
+_TOKEN_THREADS = 8
 
-def create_app(open_services: OpenServices, *, version: str, root_path: str = "") -> FastAPI:
+
+def create_app(open_services: OpenServices, *, access: AccessPolicy, version: str, root_path: str = "") -> FastAPI:
     """The HTTP service of docs/api.md.
 
     Args:
         open_services: called once when the application starts; what it yields is closed when it stops.
+        access: whom it answers.
         version: of the product, as /health and the OpenAPI document tell it.
         root_path: prefix under which a proxy shows the service.
     """
@@ -35,7 +42,7 @@ def create_app(open_services: OpenServices, *, version: str, root_path: str = ""
             stack.push_async_callback(run_sync, manager.__exit__, None, None, None)
             slots = RedactionSlots(services.max_concurrent_redactions, services.max_waiting_redactions)
             threads = UploadThreads(services.upload_threads, services.max_waiting_uploads)
-            app.state.streetveil = ApiState(services, slots, threads)
+            app.state.streetveil = ApiState(services, access, slots, threads, anyio.CapacityLimiter(_TOKEN_THREADS))
             yield
 
     app = FastAPI(
@@ -47,10 +54,12 @@ def create_app(open_services: OpenServices, *, version: str, root_path: str = ""
         lifespan=lifespan,
         redoc_url=None,
     )
-    describe_with(app)
+    describe_with(app, tokens=access.authenticate is not None)
     install_error_handlers(app)
     app.add_middleware(LingeringRefusal)
     app.add_middleware(RequestContext)
-    for module in (uploads, jobs, masks, redact, panoramax, stats, health):
+    for module in (uploads, jobs, masks, redact, panoramax, stats):
         app.include_router(module.router)
+    app.include_router(health.alive)
+    app.include_router(health.router, dependencies=[allowed(access.health)] if access.health else [])
     return app

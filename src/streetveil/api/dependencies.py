@@ -6,13 +6,17 @@ import re
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Path, Query, Request
+from anyio.to_thread import run_sync
+from fastapi import Depends, Header, Path, Query, Request, Security, params
+from fastapi.security import HTTPAuthorizationCredentials, SecurityScopes
 
+from streetveil.api.access import BEARER
 from streetveil.api.redactions import RedactionSlots
 from streetveil.api.services import ApiServices
 from streetveil.api.state import ApiState
 from streetveil.api.upload_threads import UploadThreads
-from streetveil.errors import BatchNotFoundError, JobNotFoundError, MalformedRequestError
+from streetveil.domain.access import Principal, Scope
+from streetveil.errors import BatchNotFoundError, InsufficientScopeError, JobNotFoundError, MalformedRequestError
 from streetveil.jobs.inspect import Variant
 
 _KEY = "^[!-~]{1,200}$"
@@ -35,6 +39,41 @@ def _slots(request: Request) -> RedactionSlots:
 
 def _upload_threads(request: Request) -> UploadThreads:
     return _state(request).upload_threads
+
+
+async def _caller(request: Request) -> Principal:
+    state = _state(request)
+    headers = request.headers.getlist("authorization")
+    if state.access.authenticate is None:
+        return state.access.caller(headers)
+    return await run_sync(state.access.caller, headers, limiter=state.token_threads)
+
+
+Caller = Annotated[Principal, Depends(_caller)]
+"""Whoever makes the request; found out once for each."""
+
+
+async def _allowed(
+    needed: SecurityScopes, caller: Caller, _described: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
+) -> None:
+    for name in needed.scopes:
+        ensure_may(caller, Scope(name))
+
+
+def ensure_may(caller: Principal, scope: Scope) -> None:
+    """Returns where the caller may do what takes this scope.
+
+    Raises:
+        InsufficientScopeError: they may not.
+    """
+    if not caller.may(scope):
+        raise InsufficientScopeError(f"This takes a token with the scope {scope}.", scope)
+
+
+def allowed(scope: Scope) -> params.Depends:
+    """For a route's `dependencies`: only those who have the scope reach it, and no others have their body read."""
+    needed: params.Depends = Security(_allowed, scopes=[scope.value])
+    return needed
 
 
 def _job_id(job_id: Annotated[str, Path(description="The `job_id` that the upload was answered with.")]) -> str:
@@ -75,11 +114,14 @@ def _idempotency_key(
 
 
 def _readable_variant(
+    caller: Caller,
     variant: Annotated[
         Variant, Query(description="The redacted photo, the one that was uploaded, or the result that needs review.")
     ] = "processed",
 ) -> Variant:
-    """The variant that this caller may read. Whoever reaches the embedded service may read all."""
+    """The variant, for those who may read it."""
+    if variant != "processed":
+        ensure_may(caller, Scope.READ_ORIGINAL if variant == "original" else Scope.OPERATE)
     return variant
 
 

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Match
 
 from streetveil import errors
+from streetveil.api.access import challenge
 from streetveil.errors import StreetveilError
 
 PROBLEM_JSON = "application/problem+json"
@@ -73,6 +74,8 @@ def problem(
     all_headers = dict(headers or {})
     if isinstance(error, errors.OverloadedError):
         all_headers["Retry-After"] = str(error.retry_after_s)
+    elif isinstance(error, errors.UnauthenticatedError | errors.ForbiddenError):
+        all_headers["WWW-Authenticate"] = challenge(error)
     elif status == HTTPStatus.SERVICE_UNAVAILABLE:
         all_headers["Retry-After"] = str(RETRY_UNAVAILABLE_S)
     body = {

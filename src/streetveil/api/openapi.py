@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +13,13 @@ from streetveil.api.errors import INTERNAL_DETAIL, PROBLEM_JSON, status_of
 from streetveil.api.schemas import Problem
 from streetveil.domain.detections import REDACTABLE
 from streetveil.domain.options import MetadataPolicy, Profile, Style
-from streetveil.errors import StreetveilError
+from streetveil.errors import (
+    InsufficientScopeError,
+    InvalidTokenError,
+    KeysUnavailableError,
+    StreetveilError,
+    UnauthenticatedError,
+)
 from streetveil.redaction.masks import MaskKind
 
 DESCRIPTION = """Photos in, redacted photos out: faces and licence plates are made unrecognisable, vehicles are listed.
@@ -28,6 +33,8 @@ TAGS = [
     {"name": "panoramax", "description": "The blurring service of a Panoramax instance."},
     {"name": "service", "description": "How the service does."},
 ]
+
+_REFUSALS = (UnauthenticatedError, InvalidTokenError, InsufficientScopeError, KeysUnavailableError)
 
 ALL_KINDS = "JPEG, PNG, WebP, TIFF or BMP."
 
@@ -114,18 +121,21 @@ def photo_form(file_field: str, *, many: bool = False, mask: bool = False, kinds
     }
 
 
-def describe_with(app: FastAPI) -> None:
-    """Makes `app.openapi()` add the schema of problem documents, which no route returns by itself."""
+def describe_with(app: FastAPI, *, tokens: bool) -> None:
+    """Makes `app.openapi()` add what no route says by itself: problem documents, and what comes of wrong tokens.
+
+    Where the service asks for no `tokens`, nothing is said of them.
+    """
 
     def openapi() -> Json:
         if app.openapi_schema is None:
-            app.openapi_schema = _describe(app)
+            app.openapi_schema = _describe(app, tokens=tokens)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
 
 
-def _describe(app: FastAPI) -> Json:
+def _describe(app: FastAPI, *, tokens: bool) -> Json:
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -142,7 +152,13 @@ def _describe(app: FastAPI) -> Json:
     # where it adds a 422 of its own, the parameters are plain strings that cannot fail.
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+    if not tokens:
+        document["components"].pop("securitySchemes", None)
     for operation in _operations(document):
+        if not tokens:
+            operation.pop("security", None)
+        elif "security" in operation:
+            _add_refusals(operation["responses"])
         if "application/json" in operation["responses"].get("422", {}).get("content", {}):
             del operation["responses"]["422"]
         for response in operation["responses"].values():
@@ -153,5 +169,23 @@ def _describe(app: FastAPI) -> Json:
     return document
 
 
-def _operations(document: Json) -> list[Mapping[str, Any]]:
+def _add_refusals(responses: Json) -> None:
+    """What any route that takes a token may answer besides its own."""
+    for status, response in problems(*_REFUSALS).items():
+        known = responses.setdefault(str(status), {"description": response["description"], "content": {}})
+        examples = (
+            known["content"].get(PROBLEM_JSON, {}).get("examples", {}) | response["content"][PROBLEM_JSON]["examples"]
+        )
+        known["content"][PROBLEM_JSON] = response["content"][PROBLEM_JSON] | {"examples": examples}
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            known["headers"] = {
+                "WWW-Authenticate": {"description": "As RFC 6750 has it.", "schema": {"type": "string"}}
+            }
+    # FastAPI's table has them in the order in which they were added.
+    ordered = dict(sorted(responses.items()))
+    responses.clear()
+    responses.update(ordered)
+
+
+def _operations(document: Json) -> list[dict[str, Any]]:
     return [operation for path in document["paths"].values() for operation in path.values()]

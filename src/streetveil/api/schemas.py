@@ -181,7 +181,9 @@ class DetectionMetadata(BaseModel):
 class Results(Schema):
     """Where the images are and what was found."""
 
-    original_image_path: str = Field(examples=["s3://bucket/original/0190.jpg"])
+    original_image_path: str | None = Field(
+        description="null for those who may not see originals", examples=["s3://bucket/original/0190.jpg"]
+    )
     processed_image_path: str | None = Field(examples=["s3://bucket/processed/0190.jpg"])
     processing_time: float = Field(description="seconds")
     blur_metadata: BlurMetadata

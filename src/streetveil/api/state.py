@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import anyio
+
+from streetveil.api.access import AccessPolicy
 from streetveil.api.redactions import RedactionSlots
 from streetveil.api.services import ApiServices
 from streetveil.api.upload_threads import UploadThreads
@@ -14,5 +17,7 @@ class ApiState:
     """Made when the lifespan begins, kept as `app.state.streetveil`."""
 
     services: ApiServices
+    access: AccessPolicy
     redaction_slots: RedactionSlots
     upload_threads: UploadThreads
+    token_threads: anyio.CapacityLimiter

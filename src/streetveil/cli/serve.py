@@ -18,6 +18,7 @@ import typer
 import uvicorn
 
 from streetveil import __version__, bootstrap
+from streetveil.api.access import AccessPolicy
 from streetveil.api.app import create_app
 from streetveil.api.services import ApiServices
 from streetveil.cli.chores import chores_of, leave
@@ -63,7 +64,7 @@ def serve(
     configure_logging(settings.log_level, settings.log_format)
     # The services are opened here and not in the application's lifespan, where uvicorn would tell what is wrong
     # with the settings by a traceback.
-    app = create_app(lambda: nullcontext(services), version=__version__)
+    app = create_app(lambda: nullcontext(services), access=AccessPolicy(authenticate=None), version=__version__)
     server = _Server(
         uvicorn.Config(
             app,

@@ -19,6 +19,7 @@ import pytest
 import uvicorn
 
 from streetveil import bootstrap
+from streetveil.api.access import AccessPolicy
 from streetveil.api.app import create_app
 from streetveil.cli import serve
 from streetveil.detection.base import Found, ModelIdentity, Query, Scene
@@ -98,7 +99,7 @@ def _embedded(data_dir: Path, **settings: object) -> Iterator[Embedded]:
             "build_anonymiser",
             lambda settings: Anonymiser(detector, PixelRedactor(), max_pixels=settings.max_pixels),
         )
-        app = create_app(lambda: serve._running(chosen), version="1.2.3")
+        app = create_app(lambda: serve._running(chosen), access=AccessPolicy(authenticate=None), version="1.2.3")
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="on"))
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -25,6 +25,7 @@ from fastapi import FastAPI
 from PIL import Image
 
 from streetveil.api import report_schemas, schemas
+from streetveil.api.access import AccessPolicy
 from streetveil.api.app import create_app
 from streetveil.api.services import ApiServices
 from streetveil.domain.geometry import Orientation, Size
@@ -365,7 +366,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     def open_services() -> Iterator[ApiServices]:
         yield services_of(world, spool_dir)
 
-    app = create_app(open_services, version="1.2.3")
+    app = create_app(open_services, access=AccessPolicy(authenticate=None), version="1.2.3")
     with serving(app) as address:
         yield Service(app, address, world, spool_dir)
 

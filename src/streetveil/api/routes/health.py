@@ -9,11 +9,13 @@ from streetveil.api.openapi import Responses
 from streetveil.api.report_schemas import Alive, Readiness
 
 router = APIRouter(tags=["service"])
+alive = APIRouter(tags=["service"])
+"""Open whatever is set: an orchestrator must be able to ask, and it says nothing."""
 
 _NOT_READY: Responses = {503: {"model": Readiness, "description": "Something that is needed does not work."}}
 
 
-@router.get("/health/live")
+@alive.get("/health/live")
 async def live() -> Alive:
     """Whether the process runs; needs nothing but itself."""
     return Alive()

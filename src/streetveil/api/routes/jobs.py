@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from streetveil import errors
-from streetveil.api.dependencies import BatchId, JobId, ReadableVariant, Services
+from streetveil.api.dependencies import BatchId, Caller, JobId, ReadableVariant, Services, allowed
 from streetveil.api.disposition import format_disposition
 from streetveil.api.openapi import problems
 from streetveil.api.paging import JobQuery, cursor_for
@@ -24,37 +24,44 @@ from streetveil.api.schemas import (
     public_status,
 )
 from streetveil.api.services import ApiServices
+from streetveil.domain.access import Principal, Scope
 from streetveil.domain.job import Job
 
 router = APIRouter(tags=["jobs"])
 
 COMMON = (errors.UnavailableError, errors.StreetveilError)
+_READ = [allowed(Scope.READ)]
 NO_RESULT = (errors.ResultNotReadyError, errors.HeldBackError)
 
 
-@router.get("/status/{job_id}", response_model_exclude_unset=True, responses=problems(errors.JobNotFoundError, *COMMON))
-def status(job_id: JobId, services: Services) -> JobState:
+@router.get(
+    "/status/{job_id}",
+    dependencies=_READ,
+    response_model_exclude_unset=True,
+    responses=problems(errors.JobNotFoundError, *COMMON),
+)
+def status(job_id: JobId, services: Services, caller: Caller) -> JobState:
     """How far a job is; where it is completed, what was found."""
-    return _state(services.inspect.job(job_id), services)
+    return _state(services.inspect.job(job_id), services, caller)
 
 
-def _state(job: Job, services: ApiServices) -> JobState:
+def _state(job: Job, services: ApiServices, caller: Principal) -> JobState:
     state = JobState(
         job_id=job.id,
         status=public_status(job),
         updated_at=job.updated_at.timestamp(),
-        results=_results(job, services),
+        results=_results(job, services, caller),
     )
     error = JobError.of(job)
     return state if error is None else state.model_copy(update={"error": error})
 
 
-def _results(job: Job, services: ApiServices) -> Results | None:
+def _results(job: Job, services: ApiServices, caller: Principal) -> Results | None:
     if job.result is None:
         return None
     original, processed = services.inspect.urls(job)
     return Results(
-        original_image_path=original,
+        original_image_path=original if caller.may(Scope.READ_ORIGINAL) else None,
         processed_image_path=processed,
         processing_time=job.result.processing_time,
         blur_metadata=BlurMetadata.model_validate(job.result.blur_metadata),
@@ -62,13 +69,13 @@ def _results(job: Job, services: ApiServices) -> Results | None:
     )
 
 
-@router.get("/batches/{batch_id}", responses=problems(errors.BatchNotFoundError, *COMMON))
+@router.get("/batches/{batch_id}", dependencies=_READ, responses=problems(errors.BatchNotFoundError, *COMMON))
 def batch(batch_id: BatchId, services: Services) -> BatchState:
     """How far the photos are that were uploaded together."""
     return BatchState.of(services.inspect.batch(batch_id))
 
 
-@router.get("/jobs", responses=problems(errors.InvalidParameterError, *COMMON))
+@router.get("/jobs", dependencies=_READ, responses=problems(errors.InvalidParameterError, *COMMON))
 def jobs(services: Services, query: Annotated[JobQuery, Query()]) -> JobList:
     """Jobs, newest first. `next_cursor` leads to the following page; it stays right while jobs are added."""
     page = services.inspect.page(query.filter, after=query.after, limit=query.limit)
@@ -77,6 +84,7 @@ def jobs(services: Services, query: Annotated[JobQuery, Query()]) -> JobList:
 
 @router.get(
     "/jobs/{job_id}/image",
+    dependencies=_READ,
     response_class=StreamingResponse,
     responses={
         200: {
@@ -87,7 +95,7 @@ def jobs(services: Services, query: Annotated[JobQuery, Query()]) -> JobList:
         **problems(errors.JobNotFoundError, *NO_RESULT, errors.InvalidParameterError, *COMMON),
     },
 )
-@router.head("/jobs/{job_id}/image", include_in_schema=False)
+@router.head("/jobs/{job_id}/image", dependencies=_READ, include_in_schema=False)
 def image(request: Request, job_id: JobId, variant: ReadableVariant, services: Services) -> Response:
     """The redacted photo, the original, or the result that needs review. None is ever given in place of another."""
     link = None if request.method == "HEAD" else services.inspect.presigned(job_id, variant)
@@ -105,6 +113,7 @@ def image(request: Request, job_id: JobId, variant: ReadableVariant, services: S
 
 @router.post(
     "/jobs/{job_id}/retry",
+    dependencies=[allowed(Scope.OPERATE)],
     status_code=202,
     responses=problems(errors.JobNotFoundError, errors.IllegalTransitionError, errors.OverloadedError, *COMMON),
 )
@@ -115,16 +124,21 @@ def retry(job_id: JobId, services: Services) -> SubmittedJob:
 
 @router.post(
     "/jobs/{job_id}/release",
+    dependencies=[allowed(Scope.OPERATE)],
     response_model_exclude_unset=True,
     responses=problems(errors.JobNotFoundError, errors.IllegalTransitionError, *COMMON),
 )
-def release(job_id: JobId, services: Services) -> JobState:
+def release(job_id: JobId, services: Services, caller: Caller) -> JobState:
     """Completes a job that needs review: someone has looked at `/jobs/{job_id}/image?variant=review`."""
-    return _state(services.release(job_id), services)
+    return _state(services.release(job_id), services, caller)
 
 
 @router.delete(
-    "/jobs/{job_id}", status_code=204, response_class=Response, responses=problems(errors.JobNotFoundError, *COMMON)
+    "/jobs/{job_id}",
+    dependencies=[allowed(Scope.ERASE)],
+    status_code=204,
+    response_class=Response,
+    responses=problems(errors.JobNotFoundError, *COMMON),
 )
 def erase(job_id: JobId, services: Services) -> None:
     """Removes a job's images and everything that was found in them. It cannot be undone."""

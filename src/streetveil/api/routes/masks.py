@@ -9,18 +9,19 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from streetveil import errors
-from streetveil.api.dependencies import JobId, Services
+from streetveil.api.dependencies import JobId, Services, allowed
 from streetveil.api.disposition import format_disposition
 from streetveil.api.openapi import problems
 from streetveil.api.routes.jobs import COMMON, NO_RESULT
 from streetveil.api.schemas import RegionList
+from streetveil.domain.access import Scope
 from streetveil.domain.geometry import Size
 from streetveil.domain.job import Job
 from streetveil.jobs.inspect import result_of
 from streetveil.jobs.regions import regions_in
 from streetveil.redaction.masks import MEDIA_TYPE, MaskKind, mask_png
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], dependencies=[allowed(Scope.READ)])
 
 _FAILURES = (errors.JobNotFoundError, *NO_RESULT, *COMMON)
 

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from streetveil import errors
 from streetveil.api import panoramax
-from streetveil.api.dependencies import Services, Slots
+from streetveil.api.dependencies import Services, Slots, allowed
 from streetveil.api.forms import options_of, single_photo
 from streetveil.api.incoming import ReceivedFile
 from streetveil.api.openapi import photo_form, problems
@@ -20,6 +20,7 @@ from streetveil.api.receive import received_form
 from streetveil.api.routes.redact import NO_RESULT
 from streetveil.api.routes.uploads import FILE_PROBLEMS, FORM_PROBLEMS, only_file
 from streetveil.api.services import ApiServices
+from streetveil.domain.access import Scope
 from streetveil.domain.options import JobOptions, MetadataPolicy
 from streetveil.imaging.formats import ImageFormat
 from streetveil.jobs.anonymise import Anonymised
@@ -89,6 +90,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 
 @router.post(
     "/blur/",
+    dependencies=[allowed(Scope.UPLOAD)],
     response_class=Response,
     openapi_extra=photo_form("picture", kinds="JPEG."),
     responses={
@@ -145,7 +147,7 @@ def form() -> HTMLResponse:
     return HTMLResponse(_FORM, headers={"Content-Security-Policy": "default-src 'none'; form-action 'self'"})
 
 
-@router.post("/deblur/", include_in_schema=False)
+@router.post("/deblur/", dependencies=[allowed(Scope.UPLOAD)], include_in_schema=False)
 def deblur() -> None:
     """What some services have beside /blur/: here there is nothing to bring back."""
     raise errors.NotFoundError("Nothing can be unblurred: the parts of a picture that are blurred are never kept.")

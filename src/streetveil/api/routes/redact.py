@@ -10,7 +10,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from streetveil import errors
-from streetveil.api.dependencies import Services, Slots
+from streetveil.api.dependencies import Services, Slots, allowed
 from streetveil.api.disposition import format_disposition
 from streetveil.api.forms import options_of, single_photo
 from streetveil.api.incoming import ReceivedFile
@@ -20,6 +20,7 @@ from streetveil.api.parts import Part, in_parts, wants_parts
 from streetveil.api.receive import received_form
 from streetveil.api.routes.uploads import FILE_PROBLEMS, FORM_PROBLEMS, only_file
 from streetveil.api.services import ApiServices
+from streetveil.domain.access import Scope
 from streetveil.domain.options import JobOptions
 from streetveil.jobs.anonymise import Anonymised
 from streetveil.jobs.regions import regions_in
@@ -75,6 +76,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 
 @router.post(
     "/redact",
+    dependencies=[allowed(Scope.UPLOAD)],
     response_class=Response,
     openapi_extra=photo_form("file", mask=True),
     responses={**_ANSWER, **problems(*FORM_PROBLEMS, *FILE_PROBLEMS, *NO_RESULT)},

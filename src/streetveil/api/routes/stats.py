@@ -5,11 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from streetveil import errors
-from streetveil.api.dependencies import Services
+from streetveil.api.dependencies import Services, allowed
 from streetveil.api.openapi import problems
 from streetveil.api.report_schemas import QueueState, ServiceStats
+from streetveil.domain.access import Scope
 
-router = APIRouter(tags=["service"], responses=problems(errors.UnavailableError, errors.StreetveilError))
+router = APIRouter(
+    tags=["service"],
+    dependencies=[allowed(Scope.OPERATE)],
+    responses=problems(errors.UnavailableError, errors.StreetveilError),
+)
 
 
 @router.get("/stats")

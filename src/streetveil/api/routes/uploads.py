@@ -7,7 +7,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from streetveil import errors
-from streetveil.api.dependencies import IdempotencyKey, Services, Threads
+from streetveil.api.dependencies import IdempotencyKey, Services, Threads, allowed
 from streetveil.api.errors import public_detail
 from streetveil.api.forms import many_photos, options_of, single_photo
 from streetveil.api.incoming import ReceivedFile
@@ -16,6 +16,7 @@ from streetveil.api.openapi import photo_form, problems
 from streetveil.api.receive import received_form
 from streetveil.api.schemas import FileProblem, RejectedFile, SubmittedBatch, SubmittedJob
 from streetveil.api.services import ApiServices
+from streetveil.domain.access import Scope
 from streetveil.domain.job import Job
 from streetveil.domain.options import JobOptions
 from streetveil.errors import MalformedRequestError, StreetveilError
@@ -47,6 +48,7 @@ FILE_PROBLEMS = (
 @router.post(
     "/upload",
     status_code=202,
+    dependencies=[allowed(Scope.UPLOAD)],
     openapi_extra=photo_form("file"),
     responses=problems(*FORM_PROBLEMS, *FILE_PROBLEMS, errors.IdempotencyConflictError),
 )
@@ -68,6 +70,7 @@ async def upload(
 @router.post(
     "/batch-upload",
     status_code=202,
+    dependencies=[allowed(Scope.UPLOAD)],
     openapi_extra=photo_form("files", many=True),
     responses=problems(*FORM_PROBLEMS),
 )
