@@ -96,9 +96,13 @@ def _work(services: Services, jobs: int) -> _End:
             done.set()
 
     consumer = services.queue.consume(handle, threads=1)
-    if not done.wait(_PATIENCE_S):
-        raise MeasurementError(f"The queue did not give out {jobs} jobs in {_PATIENCE_S} s.")
-    consumer.stop(_PATIENCE_S)
+    try:
+        if not done.wait(_PATIENCE_S):
+            raise MeasurementError(f"The queue did not give out {jobs} jobs in {_PATIENCE_S} s.")
+    finally:
+        # on Ctrl-C too: its folder is about to be removed, and nobody may write into it then
+        done.set()
+        consumer.stop(_PATIENCE_S)
     return end
 
 

@@ -3,7 +3,10 @@ import pytest
 from streetveil.bench import crowd
 from streetveil.domain.job import JobStatus
 from streetveil.domain.reports import JobFilter
-from streetveil.errors import ConfigurationError
+from streetveil.errors import ConfigurationError, MeasurementError
+from streetveil.queue.memory import MemoryConsumer
+
+STOP = MemoryConsumer.stop
 
 
 def statuses(services):
@@ -40,3 +43,15 @@ def test_a_database_with_jobs_is_not_measured_on(settings, photos, tmp_path):
 
     with pytest.raises(ConfigurationError, match="somebody's photos"):
         next(crowd.on_servers(settings, photos, tmp_path, [3]))
+
+
+def test_nobody_works_on_once_the_measurement_has_failed(settings, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(crowd, "_PATIENCE_S", 0)
+    stopped = []
+    with crowd.embedded(settings, photos, tmp_path, 3) as beside_three:
+        monkeypatch.setattr(MemoryConsumer, "stop", lambda self, deadline_s: stopped.append(STOP(self, 60)))
+
+        with pytest.raises(MeasurementError, match="did not give out"):
+            beside_three.run(1)
+
+    assert stopped == [True]
