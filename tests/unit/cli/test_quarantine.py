@@ -8,8 +8,9 @@ import io
 import pytest
 
 from streetveil import bootstrap
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.options import JobOptions
-from streetveil.errors import DecoderCrashedError, UndecodableImageError
+from streetveil.errors import DecoderCrashedError, StreetveilError, UndecodableImageError
 from streetveil.imaging.picture import Picture
 from streetveil.jobs.submit import Upload
 from streetveil.settings import Settings
@@ -19,10 +20,12 @@ class Failing:
     """Fails as it is told."""
 
     def __init__(self):
-        self.error = None
+        self.error = StreetveilError("not told yet")
 
-    def attempt(self, data, options):
+    def __call__(self, data, options):
         raise self.error
+
+    attempt = __call__
 
     def check(self):
         pass
@@ -42,7 +45,7 @@ def failed(streetveil, photo, tmp_path):
             upload = Upload(
                 "street.png", io.BytesIO(content), len(content), hashlib.sha256(content).hexdigest(), header
             )
-            job = services.submit(upload, JobOptions())
+            job = services.submit(upload, JobOptions(), tenant=DEFAULT_TENANT)
             services.process(job.id)
             services.process(job.id)
             ids.append(job.id)
