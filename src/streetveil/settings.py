@@ -30,6 +30,7 @@ _AWS_CONFIG = {
     "endpoint_url": "s3_endpoint_url",
 }
 
+Access = Literal["open", "upload", "read", "read:original", "operate", "erase", "admin"]
 Score = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -61,6 +62,25 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    auth_mode: Literal["none", "jwt"] = Field(
+        "none", description="jwt: requests need a token; none: anyone may do all."
+    )
+    allow_unauthenticated: bool = Field(
+        False,  # noqa: FBT003
+        description="Listen beyond this machine although AUTH_MODE is none.",
+    )
+    jwt_secret: SecretStr | None = Field(
+        None, description="Secret that tokens are signed with (HS256), 32 bytes or more."
+    )
+    jwt_public_key: str | None = Field(
+        None, description="Public key that tokens are checked with (RS256, ES256), in PEM."
+    )
+    jwt_public_key_file: Path | None = Field(None, description="The same as a file.")
+    jwks_url: str | None = Field(None, description="Where an identity provider publishes its keys; https.")
+    jwt_issuer: str | None = Field(None, description="What tokens must name as iss.")
+    jwt_audience: str | None = Field(None, description="What tokens must name as aud.")
+    health_access: Access = Field("open", description="/health and /health/ready: open, or the scope it takes.")
+    metrics_access: Access = Field("operate", description="/metrics: open, or the scope it takes.")
     num_workers: int = Field(0, ge=0, le=256, description="Worker threads; 0 means one per core.")
     device: str = Field("auto", description="Where models run: auto, cpu, cuda or tensorrt; cuda:0,1 names GPUs.")
     batch_max_size: int = Field(0, ge=0, le=256, description="Pictures in one model run; 0: 16 on a GPU, 1 on a CPU.")

@@ -20,7 +20,8 @@ from streetveil.errors import ConfigurationError, KeysUnavailableError
 _log = structlog.get_logger(__name__)
 
 _MAX_BYTES = 1024 * 1024
-_TIMEOUT_S = 5.0
+_SILENCE_S = 5.0
+_DEADLINE_S = 10.0
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Fetch = Callable[[str], Mapping[str, Any]]
@@ -63,41 +64,54 @@ class RemoteKeys:
         self._pause_s = pause_s
         self._fetch = fetch or fetch_json
         self._clock = clock
-        self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._keys: Mapping[str | None, VerificationKey] = {}
         self._fetched_at: float | None = None
         self._tried_at: float | None = None
 
     def key(self, key_id: str | None) -> VerificationKey | None:
-        keys = self._current(wanted=key_id)
+        self._renew_if_due(key_id)
+        if not self._usable():
+            raise KeysUnavailableError("The keys that tokens are checked with cannot be fetched; try again.")
+        keys = self._keys
         if key_id is None and len(keys) == 1:
             return next(iter(keys.values()))
         return keys.get(key_id)
 
-    def _current(self, wanted: str | None) -> Mapping[str | None, VerificationKey]:
-        # Held while fetching: the others wait for the same answer instead of asking too.
-        with self._lock:
-            now = self._clock()
-            age = None if self._fetched_at is None else now - self._fetched_at
-            missing = wanted is not None and wanted not in self._keys
-            may_ask = self._tried_at is None or now - self._tried_at >= self._pause_s
-            if may_ask and (age is None or age >= self._fresh_s or missing):
-                self._tried_at = now
-                if self._renew():
-                    age = 0.0
-            if age is None or age > self._stale_s:
-                raise KeysUnavailableError("The keys that tokens are checked with cannot be fetched; try again.")
-            return self._keys
+    def _renew_if_due(self, wanted: str | None) -> None:
+        """One caller asks the provider. Nobody waits for that but those who could go on with nothing else."""
+        if not self._is_due(wanted) and not (self._asking.locked() and self._lacks(wanted)):
+            return
+        if self._asking.acquire(blocking=not self._usable()):
+            try:
+                if self._is_due(wanted):
+                    self._tried_at = self._clock()
+                    self._renew()
+            finally:
+                self._asking.release()
+        elif self._lacks(wanted):
+            raise KeysUnavailableError("The keys that tokens are checked with are being fetched; try again.")
 
-    def _renew(self) -> bool:
+    def _is_due(self, wanted: str | None) -> bool:
+        now = self._clock()
+        if self._tried_at is not None and now - self._tried_at < self._pause_s:
+            return False
+        return self._lacks(wanted) or self._fetched_at is None or now - self._fetched_at >= self._fresh_s
+
+    def _lacks(self, wanted: str | None) -> bool:
+        return not self._usable() or (wanted is not None and wanted not in self._keys)
+
+    def _usable(self) -> bool:
+        return self._fetched_at is not None and self._clock() - self._fetched_at <= self._stale_s
+
+    def _renew(self) -> None:
         try:
             keys = _read(self._fetch(self._url))
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
             _log.warning("jwks_not_fetched", error=type(error).__name__)
-            return False
+            return
         self._keys = keys
         self._fetched_at = self._clock()
-        return True
 
 
 def _read(document: Mapping[str, Any]) -> dict[str | None, VerificationKey]:
@@ -132,13 +146,18 @@ def fetch_json(url: str) -> Mapping[str, Any]:
     """The JSON document at `url`.
 
     Raises:
-        OSError: it could not be had.
+        OSError: it could not be had, or not within ten seconds.
         ValueError: it is no JSON, or over a megabyte.
     """
+    deadline = time.monotonic() + _DEADLINE_S
     opener = urllib.request.build_opener(_NoRedirect)
-    with opener.open(url, timeout=_TIMEOUT_S) as response:
-        body = response.read(_MAX_BYTES + 1)
-    if len(body) > _MAX_BYTES:
-        raise ValueError("too long for a JWK Set")
+    body = b""
+    with opener.open(url, timeout=_SILENCE_S) as response:
+        while piece := response.read1(_MAX_BYTES):
+            body += piece
+            if len(body) > _MAX_BYTES:
+                raise ValueError("too long for a JWK Set")
+            if time.monotonic() > deadline:
+                raise TimeoutError("it takes too long")
     document: Mapping[str, Any] = json.loads(body)
     return document

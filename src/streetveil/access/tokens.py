@@ -14,6 +14,8 @@ from streetveil.errors import InvalidTokenError
 MAX_TOKEN_BYTES = 8192
 _MAX_SUBJECT = 255
 _REQUIRED = ("exp", "sub")
+# What PyJWT lets through of JSON that nests deeply or has odd numbers.
+_ODD_JSON = (ValueError, OverflowError, RecursionError)
 
 
 class JwtAuthenticator:
@@ -21,7 +23,9 @@ class JwtAuthenticator:
 
     Args:
         keys: decides which algorithm a token may use; what the token says of it must agree.
-        issuer, audience: what `iss` and `aud` must be; None where no such claim is asked for.
+        issuer: what `iss` must be; None where no such claim is asked for.
+        audience: what `aud` must be or have in it; None: tokens are for nobody in particular, and one that names
+            somebody is not for us (RFC 7519, section 4.1.3).
         leeway_s: how far clocks may be apart.
     """
 
@@ -51,7 +55,7 @@ class JwtAuthenticator:
                 audience=self._audience,
                 issuer=self._issuer,
                 leeway=self._leeway_s,
-                options={"require": required, "verify_aud": self._audience is not None},
+                options={"require": required},
             )
         except jwt.ExpiredSignatureError as error:
             raise InvalidTokenError("The token has expired.") from error
@@ -61,7 +65,7 @@ class JwtAuthenticator:
             raise InvalidTokenError(f"The token lacks the claim {error.claim}.") from error
         except (jwt.InvalidAudienceError, jwt.InvalidIssuerError) as error:
             raise InvalidTokenError("The token is of another issuer or for another audience.") from error
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, *_ODD_JSON) as error:
             raise InvalidTokenError("The token does not hold: it is broken, or signed otherwise.") from error
         return _principal(claims)
 
@@ -69,7 +73,7 @@ class JwtAuthenticator:
 def _header(token: str) -> Mapping[str, Any]:
     try:
         return jwt.get_unverified_header(token)
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, *_ODD_JSON) as error:
         raise InvalidTokenError("That is no JSON Web Token.") from error
 
 

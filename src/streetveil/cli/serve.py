@@ -22,6 +22,7 @@ from streetveil.api.access import AccessPolicy
 from streetveil.api.app import create_app
 from streetveil.api.services import ApiServices
 from streetveil.cli.chores import chores_of, leave
+from streetveil.domain.access import Scope
 from streetveil.errors import ConfigurationError
 from streetveil.observability.logs import configure_logging
 from streetveil.settings import Settings, load_settings
@@ -55,6 +56,9 @@ def serve(
 
     SIGTERM or Ctrl-C: no new requests and jobs are taken, running jobs finish.
 
+    With AUTH_MODE=jwt requests need a token ([bold]streetveil token create[/bold]); without, it listens on this
+    machine's own addresses only.
+
     The documentation of the API is at /docs. Other settings come from the environment; see
     [bold]streetveil config show[/bold].
     """
@@ -64,7 +68,7 @@ def serve(
     configure_logging(settings.log_level, settings.log_format)
     # The services are opened here and not in the application's lifespan, where uvicorn would tell what is wrong
     # with the settings by a traceback.
-    app = create_app(lambda: nullcontext(services), access=AccessPolicy(authenticate=None), version=__version__)
+    app = create_app(lambda: nullcontext(services), access=access_policy(settings), version=__version__)
     server = _Server(
         uvicorn.Config(
             app,
@@ -75,7 +79,12 @@ def serve(
         )
     )
     # Bound before anything is loaded: a taken port is told at once.
-    with _listen(settings.host, settings.port) as listener, _ended_by_signals(server), _running(settings) as services:
+    beyond = settings.auth_mode != "none" or settings.allow_unauthenticated
+    with (
+        _listen(settings.host, settings.port, beyond_this_machine=beyond) as listener,
+        _ended_by_signals(server),
+        _running(settings) as services,
+    ):
         address, bound_port = listener.getsockname()[:2]
         _log.info("listening", host=address, port=bound_port)
         server.run(sockets=[listener])
@@ -181,11 +190,29 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def access_policy(settings: Settings) -> AccessPolicy:
+    """Whom the API answers.
+
+    Raises:
+        ConfigurationError: as `bootstrap.build_authenticator`.
+    """
+
+    def scope(setting: str) -> Scope | None:
+        return None if setting == "open" else Scope(setting)
+
+    return AccessPolicy(
+        authenticate=bootstrap.build_authenticator(settings),
+        health=scope(settings.health_access),
+        metrics=scope(settings.metrics_access),
+    )
+
+
+def _listen(host: str, port: int, *, beyond_this_machine: bool = False) -> socket.socket:
     """A listening socket.
 
     Raises:
-        ConfigurationError: the port is taken, or the address is not one of this machine.
+        ConfigurationError: the port is taken, the address is not one of this machine, or others reach it and must
+            not.
     """
     family = socket.AF_INET6 if _is_ipv6(host) else socket.AF_INET
     # The protocol is named, for asyncio switches Nagle's algorithm off only where it knows that it is TCP: an answer's
@@ -194,6 +221,14 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        # The address it is bound to: what a name or a short form like 127.1 stands for is seen there.
+        if not beyond_this_machine and not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
+            listener.close()
+            raise ConfigurationError(
+                f"others could reach the service on {host}, and AUTH_MODE=none lets anyone see and erase every photo. "
+                "Set AUTH_MODE=jwt (docs/security.md), or HOST=127.0.0.1, or ALLOW_UNAUTHENTICATED=1 where something "
+                "else keeps strangers out."
+            )
         listener.listen(512)
     except OSError as error:
         listener.close()
