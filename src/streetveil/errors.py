@@ -303,9 +303,15 @@ class InvalidWebhookUrlError(UnprocessableError):
 
 
 class WebhookFailedError(UnavailableError):
-    """A webhook's receiver could not be reached, or did not accept the message."""
+    """A webhook's receiver did not accept the message, or is where nothing is sent to."""
 
     code = "webhook_failed"
+
+
+class WebhookUnreachableError(WebhookFailedError):
+    """A webhook's receiver cannot be reached, or did not answer in time."""
+
+    code = "webhook_unreachable"
 
 
 class KeysUnavailableError(UnavailableError):

@@ -17,13 +17,15 @@ class WebhookSender(Protocol):
         """
         ...
 
-    def send(self, url: str, *, message_id: str, body: bytes, now: datetime) -> None:
+    def send(self, url: str, *, tenant: str, message_id: str, body: bytes, now: datetime) -> None:
         """Delivers one message: the other side has answered with a 2xx.
 
-        `body` is JSON; `message_id` is the same at each try, so that a receiver can tell a message it has seen.
+        `body` is JSON, signed with the tenant's secret; `message_id` is the same at each try, so that a receiver can
+        tell a message it has seen.
 
         Raises:
             InvalidWebhookUrlError: see `check`.
-            WebhookFailedError: it was not delivered; another try may succeed.
+            WebhookUnreachableError: nobody answered, or not in time.
+            WebhookFailedError: it was not accepted; another try may succeed.
         """
         ...

@@ -36,6 +36,18 @@ class Signer:
         return {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
 
 
+def tenant_secret(secret: str, tenant: str) -> str:
+    """The secret that a tenant shares with its receivers.
+
+    Each has its own, or who receives for one could sign for the others; all are made of the service's one `secret`.
+
+    Raises:
+        ConfigurationError: see `Signer`.
+    """
+    made = hmac.new(_key(secret), b"streetveil webhooks of " + tenant.encode(), hashlib.sha256).digest()
+    return _PREFIX + base64.b64encode(made).decode()
+
+
 def _key(secret: str) -> bytes:
     if secret.startswith(_PREFIX):
         try:

@@ -20,12 +20,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from streetveil.errors import InvalidWebhookUrlError, WebhookFailedError
+from streetveil.errors import InvalidWebhookUrlError, WebhookFailedError, WebhookUnreachableError
 from streetveil.webhooks.sender import HttpWebhookSender
-from streetveil.webhooks.signing import Signer
+from streetveil.webhooks.signing import Signer, tenant_secret
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-SIGNER = Signer("k" * 32)
+SECRET = "k" * 32
+SIGNER = Signer(tenant_secret(SECRET, "acme"))
 BODY = b'{"status":"completed"}'
 
 
@@ -88,13 +89,13 @@ def receiver(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Rece
 
 def inside(**changes: object) -> HttpWebhookSender:
     """A sender that may reach this machine in the clear."""
-    return HttpWebhookSender(SIGNER, allow_http=True, allow_private=True, **changes)  # type: ignore[arg-type]
+    return HttpWebhookSender(SECRET, allow_http=True, allow_private=True, **changes)  # type: ignore[arg-type]
 
 
 def test_a_message_arrives_signed() -> None:
     with receiver(status(204)) as found:
         inside(user_agent="streetveil/9").send(
-            f"http://127.0.0.1:{found.port}/hook?x=1", message_id="msg-1", body=BODY, now=NOW
+            f"http://127.0.0.1:{found.port}/hook?x=1", tenant="acme", message_id="msg-1", body=BODY, now=NOW
         )
     assert found.bodies == [BODY]
     (headers,) = found.headers
@@ -107,27 +108,27 @@ def test_a_message_arrives_signed() -> None:
 @pytest.mark.parametrize("code", [302, 307, 400, 404, 410, 500, 503])
 def test_any_answer_but_2xx_is_a_failure(code: int) -> None:
     with receiver(status(code)) as found, pytest.raises(WebhookFailedError, match=str(code)):
-        inside().send(f"http://127.0.0.1:{found.port}/", message_id="m", body=BODY, now=NOW)
+        inside().send(f"http://127.0.0.1:{found.port}/", tenant="acme", message_id="m", body=BODY, now=NOW)
 
 
 def test_redirects_are_not_followed() -> None:
     with receiver(status(200)) as secret:
         location = f"http://127.0.0.1:{secret.port}/"
         with receiver(status(307, Location=location)) as found, pytest.raises(WebhookFailedError):
-            inside().send(f"http://127.0.0.1:{found.port}/", message_id="m", body=BODY, now=NOW)
+            inside().send(f"http://127.0.0.1:{found.port}/", tenant="acme", message_id="m", body=BODY, now=NOW)
     assert secret.bodies == []
 
 
 def test_a_receiver_that_drips_its_answer_is_cut_off() -> None:
-    with receiver(drip) as found, pytest.raises(WebhookFailedError):
-        inside(timeout_s=0.3).send(f"http://127.0.0.1:{found.port}/", message_id="m", body=BODY, now=NOW)
+    with receiver(drip) as found, pytest.raises(WebhookUnreachableError):
+        inside(timeout_s=0.3).send(f"http://127.0.0.1:{found.port}/", tenant="acme", message_id="m", body=BODY, now=NOW)
 
 
 def test_nobody_there_is_a_failure_that_may_pass() -> None:
     with receiver(status(200)) as found:
         port = found.port
-    with pytest.raises(WebhookFailedError) as caught:
-        inside().send(f"http://127.0.0.1:{port}/", message_id="m", body=BODY, now=NOW)
+    with pytest.raises(WebhookUnreachableError) as caught:
+        inside().send(f"http://127.0.0.1:{port}/", tenant="acme", message_id="m", body=BODY, now=NOW)
     assert caught.value.retryable
 
 
@@ -135,7 +136,7 @@ def test_nobody_there_is_a_failure_that_may_pass() -> None:
     "host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "10.0.0.1", "[fd00:ec2::254]", "0.0.0.0"]
 )
 def test_numeric_addresses_inside_are_refused_at_once(host: str) -> None:
-    sender = HttpWebhookSender(SIGNER)
+    sender = HttpWebhookSender(SECRET)
     with pytest.raises(InvalidWebhookUrlError):
         sender.check(f"https://{host}/")
 
@@ -145,10 +146,10 @@ def test_numeric_addresses_inside_are_refused_at_once(host: str) -> None:
 )
 def test_a_name_that_leads_inside_is_not_connected_to(addresses: list[str]) -> None:
     with receiver(status(200)) as found:
-        sender = HttpWebhookSender(SIGNER, allow_http=True, resolve=lambda _host, _port: addresses)
+        sender = HttpWebhookSender(SECRET, allow_http=True, resolve=lambda _host, _port: addresses)
         sender.check(f"http://hooks.example.org:{found.port}/")
         with pytest.raises(WebhookFailedError):
-            sender.send(f"http://hooks.example.org:{found.port}/", message_id="m", body=BODY, now=NOW)
+            sender.send(f"http://hooks.example.org:{found.port}/", tenant="acme", message_id="m", body=BODY, now=NOW)
     assert found.bodies == []
 
 
@@ -160,16 +161,25 @@ def test_the_address_that_was_judged_is_the_one_connected_to() -> None:
         return ["127.0.0.1"]
 
     with receiver(status(200)) as found:
-        inside(resolve=rebinding).send(f"http://hooks.test:{found.port}/", message_id="m", body=BODY, now=NOW)
+        inside(resolve=rebinding).send(
+            f"http://hooks.test:{found.port}/", tenant="acme", message_id="m", body=BODY, now=NOW
+        )
     assert asked == ["hooks.test"]
     assert found.headers[0]["host"] == f"hooks.test:{found.port}"
+
+
+def test_of_several_addresses_one_that_answers_is_enough() -> None:
+    with receiver(status(200)) as found:
+        sender = inside(resolve=lambda _host, _port: ["127.0.0.2", "::1", "127.0.0.1"])
+        sender.send(f"http://hooks.test:{found.port}/", tenant="acme", message_id="m", body=BODY, now=NOW)
+    assert found.bodies == [BODY]
 
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver(status(200)) as proxy, receiver(status(200)) as found:
         for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-        inside().send(f"http://127.0.0.1:{found.port}/", message_id="m", body=BODY, now=NOW)
+        inside().send(f"http://127.0.0.1:{found.port}/", tenant="acme", message_id="m", body=BODY, now=NOW)
     assert proxy.bodies == []
     assert found.bodies == [BODY]
 
@@ -213,11 +223,11 @@ def test_over_tls_the_receiver_must_be_who_it_is_called(certificate: Path, serve
     trusting = ssl.create_default_context(cafile=str(certificate))
     with receiver(status(200), server_tls) as found:
         sender = inside(tls=trusting, resolve=lambda _host, _port: ["127.0.0.1"])
-        sender.send(f"https://hooks.test:{found.port}/", message_id="m", body=BODY, now=NOW)
+        sender.send(f"https://hooks.test:{found.port}/", tenant="acme", message_id="m", body=BODY, now=NOW)
         with pytest.raises(WebhookFailedError, match="SSL"):
-            sender.send(f"https://other.test:{found.port}/", message_id="m", body=BODY, now=NOW)
+            sender.send(f"https://other.test:{found.port}/", tenant="acme", message_id="m", body=BODY, now=NOW)
         with pytest.raises(WebhookFailedError, match="SSL"):
             inside(resolve=lambda _host, _port: ["127.0.0.1"]).send(
-                f"https://hooks.test:{found.port}/", message_id="m", body=BODY, now=NOW
+                f"https://hooks.test:{found.port}/", tenant="acme", message_id="m", body=BODY, now=NOW
             )
     assert found.bodies == [BODY]

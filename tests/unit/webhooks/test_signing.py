@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from streetveil.errors import ConfigurationError
-from streetveil.webhooks.signing import Signer
+from streetveil.webhooks.signing import Signer, tenant_secret
 
 KEY = b"k" * 32
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -37,3 +37,11 @@ def test_weak_and_broken_secrets_are_refused_without_being_repeated(secret: str)
     with pytest.raises(ConfigurationError) as caught:
         Signer(secret)
     assert not secret or secret not in caught.value.detail
+
+
+def test_no_tenant_can_sign_for_another() -> None:
+    secrets = {tenant_secret("k" * 32, tenant) for tenant in ("default", "acme", "acme2")}
+    assert len(secrets | {"k" * 32}) == 4
+    signatures = {Signer(secret).headers("m", b"{}", NOW)["webhook-signature"] for secret in secrets}
+    assert len(signatures) == 3
+    assert tenant_secret("k" * 32, "acme") in secrets
