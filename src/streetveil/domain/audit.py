@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,19 +16,25 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from streetveil.domain.access import DEFAULT_TENANT
+from streetveil.domain.job import new_id
+
 START = "0" * 64
 """What stands in for the hash before the first record."""
 
+_MAX_NAME = 255
+
 
 class AuditAction(StrEnum):
-    """What can be done to a job, by a caller or by the service itself."""
+    """What can be done to a job, by a caller or by the service itself.
+
+    ERASE is that somebody asked, ERASED that nothing is left. PRUNE is of the log itself: old records were removed.
+    """
 
     SUBMIT = "submit"
-    REDACT = "redact"
     COMPLETE = "complete"
     FAIL = "fail"
     HOLD_BACK = "hold_back"
-    READ_RESULT = "read_result"
     READ_ORIGINAL = "read_original"
     READ_HELD_BACK = "read_held_back"
     READ_CROPS = "read_crops"
@@ -38,6 +45,7 @@ class AuditAction(StrEnum):
     EXPIRE = "expire"
     DELETE_KEY = "delete_key"
     REFUSE = "refuse"
+    PRUNE = "prune"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +53,17 @@ class AuditEvent:
     """Something that was done or refused. It holds no name, no picture and no token.
 
     Attributes:
-        id: a UUIDv7; events are sealed in its order.
+        id: a UUIDv7; events that wait together are sealed in its order.
+        action: an `AuditAction`; any other text comes from a newer version, or from who wrote into the table.
         actor: the subject of the caller's token, or the id of the process that acted by itself.
-        origin: from where: a network, not an address (`jobs/audit.py` shortens it); None for the service itself.
+        origin: from where: the network of a caller (`network_of`), or `cli`; None for the service itself.
         outcome: `ok`, or the code of the error.
         details: numbers and codes that belong to the action.
     """
 
     id: str
     at: datetime
-    action: AuditAction
+    action: str
     actor: str
     tenant: str
     job_id: str | None = None
@@ -66,8 +75,8 @@ class AuditEvent:
         """The same bytes for the same event on every database: sorted names, no spaces, UTC in microseconds."""
         content = {
             "id": self.id,
-            "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
-            "action": self.action.value,
+            "at": moment_text(self.at),
+            "action": str(self.action),
             "actor": self.actor,
             "tenant": self.tenant,
             "job_id": self.job_id,
@@ -75,7 +84,58 @@ class AuditEvent:
             "outcome": self.outcome,
             "details": dict(self.details),
         }
-        return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        return canonical_json(content).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Whoever does something that is recorded; the attributes are those of `AuditEvent`."""
+
+    name: str
+    tenant: str = DEFAULT_TENANT
+    origin: str | None = None
+
+    def did(
+        self,
+        action: AuditAction,
+        *,
+        at: datetime,
+        job_id: str | None = None,
+        tenant: str | None = None,
+        outcome: str = "ok",
+        **details: Any,  # noqa: ANN401 - JSON
+    ) -> AuditEvent:
+        """The event that tells of it. `tenant`: whose job it was done to; by default the actor's own."""
+        name = self.name.encode("utf-8", "backslashreplace").decode()[:_MAX_NAME]
+        return AuditEvent(new_id(at), at, action, name, tenant or self.tenant, job_id, self.origin, outcome, details)
+
+
+SERVICE = Actor("service")
+"""The service itself, where no one process need be named."""
+
+
+def network_of(address: str) -> str:
+    """The network of an address: of IPv4 its first 24 bits, of IPv6 48. It says from where, and not which person.
+
+    An address that is none (of a Unix socket, say) is `unknown`.
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return str(ipaddress.ip_network((found, 24 if found.version == 4 else 48), strict=False))
+
+
+def canonical_json(content: Mapping[str, Any]) -> str:
+    """The one text that stands for such an object: sorted names, no spaces, nothing escaped that need not be."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment in UTC with microseconds, as ISO 8601."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +144,9 @@ class AuditHead:
 
     number: int = 0
     hash: str = START
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +196,15 @@ class AuditSeal:
                 yield AuditFault(record.number, f"follows record {head.number}: records are missing or out of order")
             elif record.previous != head.hash:
                 yield AuditFault(record.number, "does not continue the record before it")
-            if record.hash != self._hash(record.number, record.previous, record.event):
+            if not self.holds(record):
                 yield AuditFault(record.number, "was changed after it was sealed")
             head = record.head
+
+    def holds(self, record: AuditRecord) -> bool:
+        """Whether a record is as it was sealed, wherever it stands."""
+        return hmac.compare_digest(
+            record.hash.encode(), self._hash(record.number, record.previous, record.event).encode()
+        )
 
     def _hash(self, number: int, previous: str, event: AuditEvent) -> str:
         content = f"{number}:{previous}:".encode() + event.canonical()

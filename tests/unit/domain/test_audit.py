@@ -5,7 +5,15 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from streetveil.domain.audit import AuditAction, AuditEvent, AuditHead, AuditRecord, AuditSeal
+from streetveil.domain.audit import (
+    Actor,
+    AuditAction,
+    AuditEvent,
+    AuditHead,
+    AuditRecord,
+    AuditSeal,
+    network_of,
+)
 
 AT = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -90,3 +98,31 @@ def test_without_the_key_nobody_seals_anew(chain: list[AuditRecord]) -> None:
 def test_the_same_moment_in_another_zone_is_the_same_event() -> None:
     elsewhere = replace(event(1), at=AT.astimezone(timezone(timedelta(hours=5))))
     assert elsewhere.canonical() == event(1).canonical()
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0/24"),
+        ("::ffff:203.0.113.77", "203.0.113.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ("fe80::1%eth0", "fe80::/48"),
+        ("127.0.0.1", "127.0.0.0/24"),
+        ("testclient", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_of_an_address_the_network_is_kept_and_the_person_is_not(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+def test_an_actor_whose_name_no_database_could_keep_is_recorded_all_the_same(seal: AuditSeal) -> None:
+    event = Actor("\ud800" + "x" * 300).did(AuditAction.SUBMIT, at=AT)
+    assert event.actor.startswith("\\ud800x")
+    assert len(event.actor) == 255
+    assert faulty(seal, list(seal.seal([event], AuditHead()))) == []
+
+
+def test_what_is_done_to_a_job_belongs_to_its_tenant() -> None:
+    assert Actor("worker-1").did(AuditAction.COMPLETE, at=AT, tenant="blue").tenant == "blue"
+    assert Actor("ann", "blue").did(AuditAction.SUBMIT, at=AT).tenant == "blue"
