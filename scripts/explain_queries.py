@@ -25,12 +25,14 @@ from sqlalchemy import Connection, Engine, RowMapping, event, text
 from streetveil.database.base import BatchRow, UnitOfWork, WorkerRow
 from streetveil.database.engine import open_engine
 from streetveil.database.unit_of_work import SqlDatabase
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import Job, JobFailure, JobResult, JobStatus, new_id
 from streetveil.domain.options import JobOptions
 from streetveil.domain.reports import JobFilter
 from streetveil.storage.keys import metadata_key, original_key, processed_key
 
 _SPAN = timedelta(hours=1)
+_TENANT = DEFAULT_TENANT
 _HOUR = timedelta(hours=1)
 
 
@@ -77,30 +79,43 @@ def queries(sample: Sample) -> Mapping[str, Callable[[UnitOfWork], object]]:
     worker = WorkerRow("w", "host", "1", now, now, 4, 2)
     deep = new_id(now - 20 * _SPAN)
     return {
-        "get": lambda it: it.jobs.get(job.id),
+        "get": lambda it: it.jobs.get(job.id, tenant=_TENANT),
         "holdings": lambda it: it.jobs.holdings({job.id, deep}),
-        "by_idempotency_key": lambda it: it.jobs.by_idempotency_key(sample.key),
-        "page": lambda it: it.jobs.page(JobFilter(), after=None, limit=51),
-        "page, far down": lambda it: it.jobs.page(JobFilter(), after=deep, limit=51),
-        "page, failed": lambda it: it.jobs.page(JobFilter(status=JobStatus.FAILED), after=None, limit=51),
-        "page, of one hour": lambda it: it.jobs.page(JobFilter(since=now - _HOUR, until=now), after=None, limit=51),
-        "page, with a face": lambda it: it.jobs.page(JobFilter(is_face_detected=True), after=None, limit=51),
+        "by_idempotency_key": lambda it: it.jobs.by_idempotency_key(sample.key, tenant=_TENANT),
+        "page": lambda it: it.jobs.page(JobFilter(), tenant=_TENANT, after=None, limit=51),
+        "page, far down": lambda it: it.jobs.page(JobFilter(), tenant=_TENANT, after=deep, limit=51),
+        "page, failed": lambda it: it.jobs.page(
+            JobFilter(status=JobStatus.FAILED), tenant=_TENANT, after=None, limit=51
+        ),
+        "page, of one hour": lambda it: it.jobs.page(
+            JobFilter(since=now - _HOUR, until=now), tenant=_TENANT, after=None, limit=51
+        ),
+        "page, with a face": lambda it: it.jobs.page(
+            JobFilter(is_face_detected=True), tenant=_TENANT, after=None, limit=51
+        ),
         "page, face not blurred": lambda it: it.jobs.page(
-            JobFilter(is_face_detected=True, is_face_blurred=False), after=None, limit=51
+            JobFilter(is_face_detected=True, is_face_blurred=False), tenant=_TENANT, after=None, limit=51
         ),
         "page, plate but no vehicle": lambda it: it.jobs.page(
             JobFilter(is_plate_blurred=True, is_vehicle_detected=False, status=JobStatus.COMPLETED),
+            tenant=_TENANT,
             after=deep,
             limit=51,
         ),
         "of_batch": lambda it: it.jobs.of_batch(sample.batch_id, 1000),
         "batch_counts": lambda it: it.jobs.batch_counts(sample.batch_id),
-        "waiting": lambda it: it.jobs.waiting(),
-        "counts": lambda it: it.jobs.counts(since=now - _HOUR),
-        "completed_since": lambda it: it.jobs.completed_since(now - timedelta(minutes=1)),
-        "failures": lambda it: it.jobs.failures(since=now - _HOUR),
-        "recent": lambda it: it.jobs.recent(now - _HOUR, 10_000),
-        "oldest_submission": lambda it: it.jobs.oldest_submission(),
+        "waiting": lambda it: it.jobs.waiting(tenant=_TENANT),
+        "waiting, of all": lambda it: it.jobs.waiting(),
+        "counts": lambda it: it.jobs.counts(tenant=_TENANT, since=now - _HOUR),
+        "counts, of all": lambda it: it.jobs.counts(tenant=None, since=now - _HOUR),
+        "completed_since": lambda it: it.jobs.completed_since(now - timedelta(minutes=1), tenant=_TENANT),
+        "completed_since, of all": lambda it: it.jobs.completed_since(now - timedelta(minutes=1), tenant=None),
+        "failures": lambda it: it.jobs.failures(tenant=_TENANT, since=now - _HOUR),
+        "failures, of all": lambda it: it.jobs.failures(tenant=None, since=now - _HOUR),
+        "recent": lambda it: it.jobs.recent(now - _HOUR, 10_000, tenant=_TENANT),
+        "recent, of all": lambda it: it.jobs.recent(now - _HOUR, 10_000, tenant=None),
+        "oldest_submission": lambda it: it.jobs.oldest_submission(tenant=_TENANT),
+        "oldest_submission, of all": lambda it: it.jobs.oldest_submission(tenant=None),
         "overdue, submitted": lambda it: it.jobs.overdue(JobStatus.SUBMITTED, before=now, after=None, limit=500),
         "overdue, submitted, next": lambda it: it.jobs.overdue(JobStatus.SUBMITTED, before=None, after=job, limit=500),
         "overdue, processing": lambda it: it.jobs.overdue(JobStatus.PROCESSING, before=now, after=None, limit=500),
@@ -120,7 +135,7 @@ def queries(sample: Sample) -> Mapping[str, Callable[[UnitOfWork], object]]:
         "remind": lambda it: it.jobs.remind([job.id, deep], now=now),
         "extend_leases": lambda it: it.jobs.extend_leases([job.id, deep], worker_id="w", due_at=now),
         "expire_original": lambda it: it.jobs.expire_original(job.id, now=now),
-        "batch": lambda it: it.batches.get(sample.batch_id),
+        "batch": lambda it: it.batches.get(sample.batch_id, tenant=_TENANT),
         "worker seen": lambda it: it.workers.seen(worker),
         "workers pruned": lambda it: it.workers.prune(now - _HOUR),
         "turn taken": lambda it: it.turns.take("rescue", holder="w", now=now, until=now),
@@ -262,7 +277,7 @@ def _rows_read(
         counted.append(sum(int(value) for _, value in status))
 
     def work(transaction: UnitOfWork) -> None:
-        transaction.batches.get("none")
+        transaction.batches.get("none", tenant=_TENANT)
         count()
         ask(transaction)
         count()
@@ -286,7 +301,7 @@ def a_job(at: datetime, batch_id: str | None) -> Job:
         height=3000,
         media_type="image/jpeg",
         content_sha256=f"{int(at.timestamp() * 1e6):064x}",
-        original_key=original_key(job_id, "jpg"),
+        original_key=original_key(DEFAULT_TENANT, job_id, "jpg"),
         options=JobOptions(),
         created_at=at,
         updated_at=at,
@@ -317,7 +332,7 @@ def _result(job: Job, random: Random) -> JobResult:
     faces, plates, vehicles = (random.random() < part for part in (0.4, 0.6, 0.9))
     region = {"box": [1.0, 2.0, 3.0, 4.0], "confidence": 0.75, "style": "gaussian"}
     regions = [region | {"class": "face"}] * faces + [region | {"class": "license_plate"}] * plates
-    keys = processed_key(job.id, 1, "jpg"), metadata_key(job.id, 1)
+    keys = processed_key(DEFAULT_TENANT, job.id, 1, "jpg"), metadata_key(DEFAULT_TENANT, job.id, 1)
     blur = {"regions": regions, "faces_blurred": int(faces), "plates_blurred": int(plates), "models": []}
     detection = {
         "vehicles": [{"class": "car", "box": [1.0, 2.0, 3.0, 4.0], "confidence": 0.5}] * vehicles,
@@ -336,8 +351,9 @@ def _double(engine: Engine, shift: timedelta) -> None:
         for name in ("created_at", "updated_at", "submitted_at", "started_at", "finished_at", "original_deleted_at"):
             columns[name] = f"{name} - INTERVAL {milliseconds} * 1000 MICROSECOND"
         columns |= {"id": _shifted("id", milliseconds), "batch_id": _shifted("batch_id", milliseconds)}
+        columns_of_batches = f"{columns['id']}, tenant, {columns['created_at']}"
         connection.execute(
-            text(f"INSERT INTO batches SELECT {columns['id']}, {columns['created_at']} FROM batches")  # noqa: S608
+            text(f"INSERT INTO batches (id, tenant, created_at) SELECT {columns_of_batches} FROM batches")  # noqa: S608
         )
         connection.execute(
             text(

@@ -14,6 +14,7 @@ from typing import Any
 from streetveil.database.base import Database
 from streetveil.database.engine import open_engine, sqlite_url
 from streetveil.database.unit_of_work import SqlDatabase
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.geometry import Orientation, Size
 from streetveil.domain.job import Job, JobStatus, utc_now
 from streetveil.domain.options import JobOptions
@@ -34,7 +35,7 @@ from streetveil.queue.base import JobQueue
 from streetveil.queue.memory import MemoryQueue
 from streetveil.redaction.base import RedactedFile
 from streetveil.storage.base import ObjectStore
-from streetveil.storage.keys import KINDS
+from streetveil.storage.keys import FOLDERS
 from streetveil.storage.local import LocalObjectStore
 
 HEADER = ImageHeader(ImageFormat.JPEG, Size(40, 30), Orientation.ROTATED_90)
@@ -98,6 +99,10 @@ class FakeAnonymiser:
         )
 
 
+TENANT = DEFAULT_TENANT
+"""Whose jobs they are in tests that are about something else."""
+
+
 class House:
     """One process of the service."""
 
@@ -146,6 +151,7 @@ class House:
         )
 
     def upload(self, content: bytes = b"photo", **more: Any) -> Job:
+        more.setdefault("tenant", TENANT)
         name, options = more.pop("filename", "street.jpg"), more.pop("options", JobOptions())
         sha256 = hashlib.sha256(content).hexdigest()
         return self.submit(Upload(name, io.BytesIO(content), len(content), sha256, HEADER), options, **more)
@@ -175,10 +181,10 @@ class House:
 
     def jobs(self) -> list[Job]:
         with self.sql.snapshot() as snapshot:
-            return snapshot.jobs.page(JobFilter(), after=None, limit=1000)
+            return snapshot.jobs.page(JobFilter(), tenant=TENANT, after=None, limit=1000)
 
     def objects(self) -> set[str]:
-        return {item.key for kind in KINDS for item in self.files.list(kind)}
+        return {item.key for folder in FOLDERS for item in self.files.list(folder)}
 
     def close(self) -> None:
         self.sql.close()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import new_id
 from streetveil.errors import ObjectMissingError, StorageUnavailableError
 from streetveil.storage.keys import original_key
@@ -77,7 +78,7 @@ class StorageContract:
 
     def test_a_listing_shows_size_and_time(self, store):
         before = datetime.now(UTC) - timedelta(seconds=2)
-        key = original_key(new_id(), "jpg")
+        key = original_key(DEFAULT_TENANT, new_id(), "jpg")
         store.put(key, b"12345", content_type=JPEG)
         store.put("processed/a.jpg", b"x", content_type=JPEG)
         [item] = store.list("original")
@@ -91,7 +92,7 @@ class StorageContract:
         assert store.get("original/a.jpg") == b"content"
 
     def test_more_objects_than_fit_one_page_are_all_shown_and_removed(self, store):
-        keys = {original_key(new_id(), "jpg") for _ in range(1103)}
+        keys = {original_key(DEFAULT_TENANT, new_id(), "jpg") for _ in range(1103)}
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda key: store.put(key, b"", content_type=JPEG), keys))
         store.put("processed/a.jpg", b"", content_type=JPEG)
@@ -110,7 +111,7 @@ class StorageContract:
         assert store.get("original/old.jpg") == b"old"
 
     def test_several_threads_may_use_it_at_once(self, store):
-        contents = {original_key(new_id(), "jpg"): os.urandom(300_000) for _ in range(24)}
+        contents = {original_key(DEFAULT_TENANT, new_id(), "jpg"): os.urandom(300_000) for _ in range(24)}
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda item: store.put(item[0], item[1], content_type=JPEG), contents.items()))
             found = dict(zip(contents, threads.map(store.get, contents), strict=True))

@@ -53,6 +53,14 @@ Caller = Annotated[Principal, Depends(_caller)]
 """Whoever makes the request; found out once for each."""
 
 
+def _tenant(caller: Caller) -> str:
+    return caller.tenant
+
+
+Tenant = Annotated[str, Depends(_tenant)]
+"""Whose photos the request is about. A route gives it to every use case, and so reaches nothing of others."""
+
+
 async def _allowed(
     needed: SecurityScopes, caller: Caller, _described: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
 ) -> None:

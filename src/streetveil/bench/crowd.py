@@ -18,6 +18,7 @@ from streetveil.bootstrap import Services
 from streetveil.database.copies import add_copies
 from streetveil.database.engine import sqlite_url
 from streetveil.detection.base import Query, Scene
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import new_id, utc_now
 from streetveil.domain.options import JobOptions, MetadataPolicy
 from streetveil.domain.reports import JobFilter
@@ -110,12 +111,12 @@ def submit(services: Services, photo: bytes) -> str:
     """A photo comes in as it does over HTTP; the id of its job."""
     header = Picture.open(photo, max_pixels=_NO_LIMIT).header
     upload = Upload("photo.jpg", BytesIO(photo), len(photo), hashlib.sha256(photo).hexdigest(), header)
-    return services.submit(upload, JobOptions()).id
+    return services.submit(upload, JobOptions(), tenant=DEFAULT_TENANT).id
 
 
 def fill(services: Services, url: str, photo: bytes, count: int) -> None:
     """Lets `count` more jobs wait; they share one original."""
-    template = services.inspect.job(submit(services, photo))
+    template = services.inspect.job(submit(services, photo), tenant=DEFAULT_TENANT)
     now = utc_now()
     ids = [new_id(now) for _ in range(count - 1)]
     add_copies(url, template, ids)
@@ -140,7 +141,8 @@ def on_servers(settings: Settings, photos: PhotoSet, folder: Path, sizes: Sequen
     """
     settings = settings.model_copy(update={"data_dir": folder})
     with _services(settings) as services:
-        refuse_used(is_empty=not services.inspect.page(JobFilter(), after=None, limit=1).jobs)
+        used = services.inspect.page(JobFilter(), after=None, limit=1, tenant=DEFAULT_TENANT).jobs
+        refuse_used(is_empty=not used)
         url = settings.database_url
         waiting = 0
         for size in sizes:

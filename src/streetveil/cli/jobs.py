@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streetveil.bootstrap import open_for_operators
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import Job, JobStatus
 from streetveil.domain.reports import JobFilter
 from streetveil.jobs.quarantine import is_quarantined
@@ -17,6 +18,8 @@ from streetveil.observability.logs import configure_logging
 from streetveil.settings import Settings, load_settings
 
 _PAGE = 100
+
+TenantOption = Annotated[str, typer.Option("--tenant", metavar="NAME", help="Whose jobs.")]
 
 
 def build_app() -> typer.Typer:
@@ -33,13 +36,14 @@ def list_jobs(
     status: Annotated[JobStatus | None, typer.Option(help="Only jobs in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most N jobs, newest first.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of a table.")] = False,
+    tenant: TenantOption = DEFAULT_TENANT,
 ) -> None:
     """List jobs, newest first."""
     with open_for_operators(_quiet_settings()) as services:
         jobs: list[Job] = []
         after: str | None = None
         while len(jobs) < limit:
-            page = services.inspect.page(JobFilter(status=status), after, min(_PAGE, limit - len(jobs)))
+            page = services.inspect.page(JobFilter(status=status), after, min(_PAGE, limit - len(jobs)), tenant=tenant)
             jobs += page.jobs
             after = page.next
             if after is None:
@@ -60,10 +64,13 @@ def list_jobs(
     Console().print(table)
 
 
-def show(job_id: Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")]) -> None:
+def show(
+    job_id: Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")],
+    tenant: TenantOption = DEFAULT_TENANT,
+) -> None:
     """Print all that is known about a job, as JSON."""
     with open_for_operators(_quiet_settings()) as services:
-        job = services.inspect.job(job_id)
+        job = services.inspect.job(job_id, tenant=tenant)
         original, processed = services.inspect.urls(job)
         described = _described(job) | {"original": original, "processed": processed}
         if job.held is not None:
@@ -79,6 +86,7 @@ def retry(
     force: Annotated[
         bool, typer.Option("--force", help="Also photos that ended the processes which worked on them.")
     ] = False,
+    tenant: TenantOption = DEFAULT_TENANT,
 ) -> None:
     """Queue jobs again that failed or need review. An embedded service sees them within MAINTAIN_INTERVAL_S seconds."""
     if bool(job_ids) == every:
@@ -87,27 +95,29 @@ def retry(
         count = left = 0
         if job_ids:
             for job_id in job_ids:
-                services.retry(job_id, force=force)
+                services.retry(job_id, tenant=tenant, force=force)
                 count += 1
         else:
-            page = services.inspect.page(JobFilter(status=JobStatus.FAILED), None, _PAGE)
+            failed = JobFilter(status=JobStatus.FAILED)
+            page = services.inspect.page(failed, None, _PAGE, tenant=tenant)
             while page.jobs:
                 chosen = [job for job in page.jobs if force or not is_quarantined(job)]
                 for job in chosen:
-                    services.retry(job.id, force=force)
+                    services.retry(job.id, tenant=tenant, force=force)
                 count += len(chosen)
                 left += len(page.jobs) - len(chosen)
-                page = services.inspect.page(JobFilter(status=JobStatus.FAILED), page.jobs[-1].id, _PAGE)
+                page = services.inspect.page(failed, page.jobs[-1].id, _PAGE, tenant=tenant)
     typer.echo(f"{count} queued again." + (f" {left} in quarantine: --force retries them too." if left else ""))
 
 
 def release(
     job_ids: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs that need review.")],
+    tenant: TenantOption = DEFAULT_TENANT,
 ) -> None:
     """Hand out results that were held back, as they are. `streetveil jobs show` says where to look at one first."""
     with open_for_operators(_quiet_settings()) as services:
         for job_id in job_ids:
-            services.release(job_id)
+            services.release(job_id, tenant=tenant)
     typer.echo(f"{len(job_ids)} released.")
 
 
@@ -120,6 +130,7 @@ def _quiet_settings() -> Settings:
 def _described(job: Job) -> dict[str, Any]:
     described: dict[str, Any] = {
         "job_id": job.id,
+        "tenant": job.tenant,
         "status": job.status.value,
         "filename": job.filename,
         "file_size": job.file_size,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import Job, JobFailure, JobResult, JobStatus
 from streetveil.domain.reports import JobFilter, RecentJobs
 
@@ -20,6 +21,7 @@ class BatchRow:
 
     id: str
     created_at: datetime
+    tenant: str = DEFAULT_TENANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +58,21 @@ class JobRepository(Protocol):
     it happened. Those made by a worker (`complete`, `hold`, `postpone`, `fail`) take the job as claimed and happen
     only while that claim is the job's latest; with `if_due_before` (of who takes the worker for lost) only
     while its lease ends before that moment.
+
+    What is asked for a `tenant` is answered from that tenant's jobs alone; for None, as workers and operators ask,
+    from all.
     """
 
     def add(self, job: Job, *, fingerprint: str | None = None) -> bool:
-        """Inserts a row; False where the job's idempotency key is taken."""
+        """Inserts a row; False where the job's tenant has used its idempotency key."""
         ...
 
-    def get(self, job_id: str) -> Job | None:
-        """The job, erased ones included."""
+    def get(self, job_id: str, *, tenant: str | None = None) -> Job | None:
+        """The job, erased ones included; None where it is another tenant's."""
         ...
 
-    def by_idempotency_key(self, key: str) -> tuple[Job, str] | None:
-        """The job that was submitted with `key`, and the fingerprint of that request."""
+    def by_idempotency_key(self, key: str, *, tenant: str) -> tuple[Job, str] | None:
+        """The job that the tenant submitted with `key`, and the fingerprint of that request."""
         ...
 
     def claim(self, job_id: str, *, worker_id: str, now: datetime, lease: timedelta) -> Job | None:
@@ -142,19 +147,19 @@ class JobRepository(Protocol):
         """What those jobs that there are, erased ones included, keep in storage."""
         ...
 
-    def page(self, wanted: JobFilter, *, after: str | None, limit: int) -> list[Job]:
-        """Jobs that are not erased, newest first, from the one after `after` on."""
+    def page(self, wanted: JobFilter, *, tenant: str, after: str | None, limit: int) -> list[Job]:
+        """A tenant's jobs that are not erased, newest first, from the one after `after` on."""
         ...
 
     def of_batch(self, batch_id: str, limit: int) -> list[Job]:
         """A batch's jobs that are not erased, oldest first."""
         ...
 
-    def waiting(self) -> int:
+    def waiting(self, *, tenant: str | None = None) -> int:
         """How many jobs are submitted."""
         ...
 
-    def counts(self, *, since: datetime) -> Mapping[JobStatus, int]:
+    def counts(self, *, tenant: str | None, since: datetime) -> Mapping[JobStatus, int]:
         """Jobs that wait, for a worker or a person, and those that completed and failed at `since` or later."""
         ...
 
@@ -162,19 +167,19 @@ class JobRepository(Protocol):
         """A batch's jobs per status but `erased`, each status named."""
         ...
 
-    def completed_since(self, moment: datetime) -> int:
+    def completed_since(self, moment: datetime, *, tenant: str | None) -> int:
         """How many jobs were completed at `moment` or later."""
         ...
 
-    def failures(self, *, since: datetime) -> Mapping[str, int]:
+    def failures(self, *, tenant: str | None, since: datetime) -> Mapping[str, int]:
         """Jobs that failed at `since` or later by the code of their error."""
         ...
 
-    def recent(self, since: datetime, limit: int) -> RecentJobs:
-        """Figures over the newest `limit` jobs that were completed at `since` or later."""
+    def recent(self, since: datetime, limit: int, *, tenant: str | None) -> RecentJobs:
+        """Figures over the newest `limit` jobs that were completed at `since` or later; the workers are everyone's."""
         ...
 
-    def oldest_submission(self) -> datetime | None:
+    def oldest_submission(self, *, tenant: str | None) -> datetime | None:
         """When the submitted job that waits longest was submitted."""
         ...
 
@@ -184,7 +189,9 @@ class BatchRepository(Protocol):
 
     def add(self, batch: BatchRow) -> None: ...
 
-    def get(self, batch_id: str) -> BatchRow | None: ...
+    def get(self, batch_id: str, *, tenant: str) -> BatchRow | None:
+        """The batch; None where it is another tenant's."""
+        ...
 
 
 class WorkerRepository(Protocol):

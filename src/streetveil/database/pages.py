@@ -20,7 +20,7 @@ from streetveil.domain.reports import JobFilter
 _SHOWN = tuple(status for status in JobStatus if status is not JobStatus.ERASED)
 
 
-def page_ids(wanted: JobFilter, *, after: str | None, limit: int) -> Select[str] | None:
+def page_ids(wanted: JobFilter, *, tenant: str, after: str | None, limit: int) -> Select[str] | None:
     """Selects the ids of the page, newest first; None where no job can be as wanted."""
     index, cases = _cases(wanted)
     if not cases:
@@ -28,10 +28,10 @@ def page_ids(wanted: JobFilter, *, after: str | None, limit: int) -> Select[str]
     bounds = _bounds(wanted, after)
     parts = [
         select(JobRecord.id)
-        .where(*case, *bounds)
+        .where(JobRecord.tenant == tenant, *case, *bounds)
         .order_by(JobRecord.id.desc())
         .limit(limit)
-        # Of several indexes that begin with the status MySQL takes any, and sorts what it finds.
+        # Of several indexes that begin with these columns MySQL takes any, and sorts what it finds.
         .with_hint(JobRecord, f"FORCE INDEX ({index})", "mysql")
         .subquery()
         for case in cases
@@ -41,7 +41,7 @@ def page_ids(wanted: JobFilter, *, after: str | None, limit: int) -> Select[str]
 
 
 def _cases(wanted: JobFilter) -> tuple[str, Sequence[Sequence[ColumnElement[bool]]]]:
-    """The name of an index, and for each case what its first columns equal."""
+    """The name of an index, and for each case what its columns after the tenant equal."""
     found = (
         (JobRecord.is_vehicle_detected, wanted.is_vehicle_detected),
         (JobRecord.is_face_detected, wanted.is_face_detected),
@@ -50,11 +50,11 @@ def _cases(wanted: JobFilter) -> tuple[str, Sequence[Sequence[ColumnElement[bool
     )
     if all(value is None for _, value in found):
         statuses = [wanted.status] if wanted.status else _SHOWN
-        return "ix_processed_images_status_id", [[JobRecord.status == status] for status in statuses]
+        return "ix_processed_images_tenant_status_id", [[JobRecord.status == status] for status in statuses]
     if wanted.status not in (None, JobStatus.COMPLETED):
         return "", []  # nothing is known of the others: their findings are null
     choices = [[value] if value is not None else [False, True] for _, value in found]
-    return "ix_processed_images_found", [
+    return "ix_processed_images_tenant_found", [
         [column == value for (column, _), value in zip(found, values, strict=True)] for values in product(*choices)
     ]
 

@@ -30,6 +30,7 @@ def job_of(row: JobRecord) -> Job:
         created_at=row.created_at,
         updated_at=row.updated_at,
         submitted_at=row.submitted_at,
+        tenant=row.tenant,
         started_at=row.started_at,
         finished_at=row.finished_at,
         due_at=row.due_at,
@@ -49,6 +50,7 @@ def new_row(job: Job, fingerprint: str | None) -> dict[str, Any]:
     """The columns of a job that was just submitted."""
     return {
         "id": job.id,
+        "tenant": job.tenant,
         "batch_id": job.batch_id,
         "idempotency_key": job.idempotency_key,
         "request_fingerprint": fingerprint,

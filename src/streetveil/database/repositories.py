@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, Update, insert, or_, select, update
@@ -44,7 +45,7 @@ class SqlJobRepository:
             # Past the session, which would end the transaction; the databases undo no more than the statement.
             self._session.connection().execute(insert(JobRecord).values(new_row(job, fingerprint)))
         except IntegrityError:
-            if job.idempotency_key is None or self.by_idempotency_key(job.idempotency_key) is None:
+            if job.idempotency_key is None or self.by_idempotency_key(job.idempotency_key, tenant=job.tenant) is None:
                 raise
             return False
         return True
@@ -144,8 +145,8 @@ class SqlJobRepository:
 
     # --- questions ---
 
-    def get(self, job_id: str) -> Job | None:
-        jobs = self._jobs(select(JobRecord).where(JobRecord.id == job_id))
+    def get(self, job_id: str, *, tenant: str | None = None) -> Job | None:
+        jobs = self._jobs(select(JobRecord).where(JobRecord.id == job_id, *statistics.of_tenant(tenant)))
         return jobs[0] if jobs else None
 
     def holdings(self, job_ids: Collection[str]) -> Mapping[str, Holding]:
@@ -169,8 +170,8 @@ class SqlJobRepository:
                 found[job_id] = Holding(JobStatus(status), claims, frozenset(key for key in named if key))
         return found
 
-    def by_idempotency_key(self, key: str) -> tuple[Job, str] | None:
-        statement = select(JobRecord).where(JobRecord.idempotency_key == key)
+    def by_idempotency_key(self, key: str, *, tenant: str) -> tuple[Job, str] | None:
+        statement = select(JobRecord).where(*statistics.of_tenant(tenant), JobRecord.idempotency_key == key)
         row = self._session.scalars(statement).one_or_none()
         return (job_of(row), row.request_fingerprint or "") if row is not None else None
 
@@ -197,8 +198,8 @@ class SqlJobRepository:
         erased = JobRecord.status == JobStatus.ERASED, JobRecord.due_at.is_not(None)
         return self._jobs(select(JobRecord).where(*erased).order_by(JobRecord.due_at).limit(limit))
 
-    def page(self, wanted: JobFilter, *, after: str | None, limit: int) -> list[Job]:
-        selected = page_ids(wanted, after=after, limit=limit)
+    def page(self, wanted: JobFilter, *, tenant: str, after: str | None, limit: int) -> list[Job]:
+        selected = page_ids(wanted, tenant=tenant, after=after, limit=limit)
         ids = list(self._session.scalars(selected)) if selected is not None else []
         if not ids:
             return []
@@ -208,26 +209,26 @@ class SqlJobRepository:
         belongs = JobRecord.batch_id == batch_id, JobRecord.status != JobStatus.ERASED
         return self._jobs(select(JobRecord).where(*belongs).order_by(JobRecord.id).limit(limit))
 
-    def waiting(self) -> int:
-        return statistics.waiting(self._session)
+    def waiting(self, *, tenant: str | None = None) -> int:
+        return statistics.waiting(self._session, tenant)
 
-    def counts(self, *, since: datetime) -> Mapping[JobStatus, int]:
-        return statistics.counts(self._session, since)
+    def counts(self, *, tenant: str | None, since: datetime) -> Mapping[JobStatus, int]:
+        return statistics.counts(self._session, tenant, since)
 
     def batch_counts(self, batch_id: str) -> Mapping[JobStatus, int]:
         return statistics.batch_counts(self._session, batch_id)
 
-    def completed_since(self, moment: datetime) -> int:
-        return statistics.completed_since(self._session, moment)
+    def completed_since(self, moment: datetime, *, tenant: str | None) -> int:
+        return statistics.completed_since(self._session, tenant, moment)
 
-    def failures(self, *, since: datetime) -> Mapping[str, int]:
-        return statistics.failures(self._session, since)
+    def failures(self, *, tenant: str | None, since: datetime) -> Mapping[str, int]:
+        return statistics.failures(self._session, tenant, since)
 
-    def recent(self, since: datetime, limit: int) -> RecentJobs:
-        return statistics.recent(self._session, since, limit)
+    def recent(self, since: datetime, limit: int, *, tenant: str | None) -> RecentJobs:
+        return statistics.recent(self._session, tenant, since, limit)
 
-    def oldest_submission(self) -> datetime | None:
-        return statistics.oldest_submission(self._session)
+    def oldest_submission(self, *, tenant: str | None) -> datetime | None:
+        return statistics.oldest_submission(self._session, tenant)
 
     def _jobs(self, statement: Select[JobRecord]) -> list[Job]:
         # Transitions go past the session's memory of rows, so each question reads anew.
@@ -241,11 +242,12 @@ class SqlBatchRepository:
         self._session = session
 
     def add(self, batch: BatchRow) -> None:
-        self._session.execute(insert(BatchRecord).values(id=batch.id, created_at=batch.created_at))
+        self._session.execute(insert(BatchRecord).values(asdict(batch)))
 
-    def get(self, batch_id: str) -> BatchRow | None:
-        row = self._session.get(BatchRecord, batch_id)
-        return BatchRow(row.id, row.created_at) if row is not None else None
+    def get(self, batch_id: str, *, tenant: str) -> BatchRow | None:
+        statement = select(BatchRecord).where(BatchRecord.id == batch_id, BatchRecord.tenant == tenant)
+        row = self._session.scalars(statement).one_or_none()
+        return BatchRow(row.id, row.created_at, row.tenant) if row is not None else None
 
 
 def _claimed(job: Job, if_due_before: datetime | None = None) -> list[ColumnElement[bool]]:

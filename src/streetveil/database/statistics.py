@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from streetveil.database.tables import JobRecord, WorkerRecord
@@ -16,14 +16,20 @@ _OPEN = (JobStatus.SUBMITTED, JobStatus.PROCESSING, JobStatus.NEEDS_REVIEW)
 _ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
 
 
-def waiting(session: Session) -> int:
+def of_tenant(tenant: str | None) -> list[ColumnElement[bool]]:
+    """Where a job is the tenant's; nothing where all are meant."""
+    return [] if tenant is None else [JobRecord.tenant == tenant]
+
+
+def waiting(session: Session, tenant: str | None) -> int:
     """How many jobs are submitted."""
-    return session.scalar(select(func.count()).where(JobRecord.status == JobStatus.SUBMITTED)) or 0
+    submitted = JobRecord.status == JobStatus.SUBMITTED, *of_tenant(tenant)
+    return session.scalar(select(func.count()).where(*submitted)) or 0
 
 
-def counts(session: Session, since: datetime) -> Mapping[JobStatus, int]:
+def counts(session: Session, tenant: str | None, since: datetime) -> Mapping[JobStatus, int]:
     """Jobs that wait, for a worker or a person, and those that ended at `since` or later."""
-    by_status = select(JobRecord.status, func.count()).group_by(JobRecord.status)
+    by_status = select(JobRecord.status, func.count()).where(*of_tenant(tenant)).group_by(JobRecord.status)
     ended = JobRecord.status.in_(_ENDED), JobRecord.finished_at >= since
     found = dict(session.execute(by_status.where(JobRecord.status.in_(_OPEN))).all())
     found |= dict(session.execute(by_status.where(*ended)).all())
@@ -37,28 +43,29 @@ def batch_counts(session: Session, batch_id: str) -> Mapping[JobStatus, int]:
     return {status: found.get(status.value, 0) for status in (*_OPEN, *_ENDED)}
 
 
-def completed_since(session: Session, moment: datetime) -> int:
+def completed_since(session: Session, tenant: str | None, moment: datetime) -> int:
     """How many jobs were completed at `moment` or later."""
-    completed = JobRecord.status == JobStatus.COMPLETED, JobRecord.finished_at >= moment
+    completed = *of_tenant(tenant), JobRecord.status == JobStatus.COMPLETED, JobRecord.finished_at >= moment
     return session.scalar(select(func.count()).where(*completed)) or 0
 
 
-def failures(session: Session, since: datetime) -> Mapping[str, int]:
+def failures(session: Session, tenant: str | None, since: datetime) -> Mapping[str, int]:
     """Jobs that failed at `since` or later by the code of their error."""
     statement = (
         select(JobRecord.error_code, func.count())
-        .where(JobRecord.status == JobStatus.FAILED, JobRecord.finished_at >= since)
+        .where(*of_tenant(tenant), JobRecord.status == JobStatus.FAILED, JobRecord.finished_at >= since)
         .group_by(JobRecord.error_code)
     )
     return {code or "unknown": count for code, count in session.execute(statement)}
 
 
-def oldest_submission(session: Session) -> datetime | None:
+def oldest_submission(session: Session, tenant: str | None) -> datetime | None:
     """When the submitted job that waits longest was submitted."""
-    return session.scalar(select(func.min(JobRecord.submitted_at)).where(JobRecord.status == JobStatus.SUBMITTED))
+    submitted = JobRecord.status == JobStatus.SUBMITTED, *of_tenant(tenant)
+    return session.scalar(select(func.min(JobRecord.submitted_at)).where(*submitted))
 
 
-def recent(session: Session, since: datetime, limit: int) -> RecentJobs:
+def recent(session: Session, tenant: str | None, since: datetime, limit: int) -> RecentJobs:
     """Figures over the newest `limit` jobs that were completed at `since` or later."""
     statement = (
         select(
@@ -73,7 +80,7 @@ def recent(session: Session, since: datetime, limit: int) -> RecentJobs:
             JobRecord.vehicles,
             JobRecord.vehicle_confidence_sum,
         )
-        .where(JobRecord.status == JobStatus.COMPLETED, JobRecord.finished_at >= since)
+        .where(*of_tenant(tenant), JobRecord.status == JobStatus.COMPLETED, JobRecord.finished_at >= since)
         .order_by(JobRecord.finished_at.desc())
         .limit(limit)
     )

@@ -10,10 +10,24 @@ import re
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, ForeignKey, Index, MetaData, String, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.mysql import DATETIME
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+from streetveil.domain.access import DEFAULT_TENANT
 
 # Binary collation: keys and ids compare byte by byte on every database.
 _MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
@@ -63,6 +77,7 @@ class PlainId(TypeDecorator[str]):
 
 Id = PlainId()
 ObjectKey = String(160)
+Tenant = String(32)
 Document = JSON(none_as_null=True)
 
 
@@ -80,6 +95,7 @@ class BatchRecord(Base):
     __table_args__ = (_MYSQL | _MARIADB,)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
+    tenant: Mapped[str] = mapped_column(Tenant, server_default=DEFAULT_TENANT)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -89,8 +105,9 @@ class JobRecord(Base):
     __tablename__ = "processed_images"
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
+    tenant: Mapped[str] = mapped_column(Tenant, server_default=DEFAULT_TENANT)
     batch_id: Mapped[str | None] = mapped_column(Id, ForeignKey("batches.id"))
-    idempotency_key: Mapped[str | None] = mapped_column(String(200), unique=True)
+    idempotency_key: Mapped[str | None] = mapped_column(String(200))
     request_fingerprint: Mapped[str | None] = mapped_column(String(64))
 
     status: Mapped[str] = mapped_column(String(16))
@@ -137,14 +154,17 @@ class JobRecord(Base):
 
     # Beside each index the queries of repositories.py, pages.py and statistics.py that it is for.
     __table_args__ = (
-        Index(None, "status", "id"),  # page
+        UniqueConstraint("tenant", "idempotency_key"),  # by_idempotency_key
+        Index(None, "tenant", "status", "id"),  # page
         Index(None, "status", "due_at", "id"),  # overdue, unpurged
-        Index(None, "status", "submitted_at"),  # oldest_submission
-        Index(None, "status", "finished_at"),  # counts, completed_since, failures, recent, finished
+        Index(None, "status", "tenant", "submitted_at"),  # waiting, oldest_submission
+        Index(None, "tenant", "status", "finished_at"),  # counts, completed_since, failures, recent of a tenant
+        Index(None, "status", "finished_at"),  # the same of all; finished
         Index(None, "batch_id", "id"),  # of_batch, batch_counts
         # page, where it is asked for by what was found
         Index(
-            "ix_processed_images_found",
+            "ix_processed_images_tenant_found",
+            "tenant",
             "is_vehicle_detected",
             "is_face_detected",
             "is_face_blurred",

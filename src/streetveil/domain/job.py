@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.options import JobOptions
 
 Clock = Callable[[], datetime]
@@ -77,6 +78,7 @@ class Job:
     """One row of `processed_images`, as the use cases see it. Times are aware and in UTC.
 
     Attributes:
+        tenant: whose photo it is; never changes.
         width, height: pixels as a viewer shows the picture.
         submitted_at: when it was last asked for: uploaded, or retried by a person.
         due_at: while submitted, when it may be worked on; while processing, when the worker is taken
@@ -100,6 +102,7 @@ class Job:
     created_at: datetime
     updated_at: datetime
     submitted_at: datetime
+    tenant: str = DEFAULT_TENANT
     width: int = 0
     height: int = 0
     started_at: datetime | None = None

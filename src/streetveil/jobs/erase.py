@@ -21,19 +21,23 @@ class Erase:
         self._storage = storage
         self._clock = clock
 
-    def __call__(self, job_id: str) -> None:
+    def __call__(self, job_id: str, *, tenant: str) -> None:
         """Erases the job in whatever state it is; a worker that is at it loses its claim.
 
         Where storage is down the row is erased all the same, and the objects go when this is asked again
         or when `jobs/maintain` comes by.
 
         Raises:
-            JobNotFoundError: there is no such job, or it is erased already.
+            JobNotFoundError: the tenant has no such job, or it is erased already.
             StorageUnavailableError: the objects could not be removed yet.
         """
-        erased, job = self._database.transact(
-            lambda transaction: (transaction.jobs.erase(job_id, now=self._clock()), transaction.jobs.get(job_id))
-        )
+
+        def erase(transaction: UnitOfWork) -> tuple[bool, Job | None]:
+            if transaction.jobs.get(job_id, tenant=tenant) is None:
+                return False, None
+            return transaction.jobs.erase(job_id, now=self._clock()), transaction.jobs.get(job_id)
+
+        erased, job = self._database.transact(erase)
         if job is None or not (erased or is_unpurged(job)):
             raise JobNotFoundError(f"There is no job {job_id[:40]}.")
         self.purge(job)
@@ -64,5 +68,5 @@ def object_keys(job: Job) -> list[str]:
     extension = extension_of(job.original_key)
     keys = [job.original_key]
     for claim in range(1, job.claims + 1):
-        keys += [processed_key(job.id, claim, extension), metadata_key(job.id, claim)]
+        keys += [processed_key(job.tenant, job.id, claim, extension), metadata_key(job.tenant, job.id, claim)]
     return keys

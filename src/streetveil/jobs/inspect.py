@@ -37,7 +37,7 @@ _RECENT_JOBS = 10_000
 
 
 class Inspect:
-    """Answers questions; changes nothing. An erased job counts as one that never was."""
+    """Answers questions; changes nothing. An erased job counts as one that never was, and so does another tenant's."""
 
     def __init__(
         self,
@@ -56,47 +56,47 @@ class Inspect:
         self._presigned_for_s = presigned_for_s
         self._clock = clock
 
-    def job(self, job_id: str) -> Job:
+    def job(self, job_id: str, *, tenant: str) -> Job:
         """The job of that id.
 
         Raises:
             JobNotFoundError: there is none, or no longer.
         """
         with self._database.snapshot() as snapshot:
-            job = snapshot.jobs.get(job_id)
+            job = snapshot.jobs.get(job_id, tenant=tenant)
         if job is None or job.status is JobStatus.ERASED:
             raise JobNotFoundError(f"There is no job {job_id[:40]}.")
         return job
 
-    def batch(self, batch_id: str) -> Batch:
+    def batch(self, batch_id: str, *, tenant: str) -> Batch:
         """The batch of that id, with its first `MAX_BATCH_JOBS` jobs.
 
         Raises:
             BatchNotFoundError: there is none.
         """
         with self._database.snapshot() as snapshot:
-            row = snapshot.batches.get(batch_id)
+            row = snapshot.batches.get(batch_id, tenant=tenant)
             if row is None:
                 raise BatchNotFoundError(f"There is no batch {batch_id[:40]}.")
             counts = snapshot.jobs.batch_counts(batch_id)
             jobs = snapshot.jobs.of_batch(batch_id, MAX_BATCH_JOBS)
         return Batch(row.id, row.created_at, counts, tuple(jobs))
 
-    def page(self, wanted: JobFilter, after: str | None = None, limit: int = 50) -> JobPage:
+    def page(self, wanted: JobFilter, after: str | None = None, limit: int = 50, *, tenant: str) -> JobPage:
         """At most `limit` jobs, newest first; `after` is the `next` of the page before."""
         with self._database.snapshot() as snapshot:
-            jobs = snapshot.jobs.page(wanted, after=after, limit=limit + 1)
+            jobs = snapshot.jobs.page(wanted, tenant=tenant, after=after, limit=limit + 1)
         shown = tuple(jobs[:limit])
         return JobPage(shown, shown[-1].id if len(jobs) > limit else None)
 
-    def stats(self) -> Stats:
-        """How the service does."""
+    def stats(self, *, tenant: str | None) -> Stats:
+        """How the service does for a tenant; for None, how it does for all together. The workers are everyone's."""
         now = self._clock()
         with self._database.snapshot() as snapshot:
-            counts = snapshot.jobs.counts(since=now - _HOUR)
-            last_minute = snapshot.jobs.completed_since(now - _MINUTE)
-            recent = snapshot.jobs.recent(now - _HOUR, _RECENT_JOBS)
-            failures = snapshot.jobs.failures(since=now - _HOUR)
+            counts = snapshot.jobs.counts(tenant=tenant, since=now - _HOUR)
+            last_minute = snapshot.jobs.completed_since(now - _MINUTE, tenant=tenant)
+            recent = snapshot.jobs.recent(now - _HOUR, _RECENT_JOBS, tenant=tenant)
+            failures = snapshot.jobs.failures(tenant=tenant, since=now - _HOUR)
         completed, failed = counts[JobStatus.COMPLETED], counts[JobStatus.FAILED]
         return Stats(
             timestamp=now,
@@ -105,18 +105,20 @@ class Inspect:
             throughput=Throughput(last_minute / _MINUTE.total_seconds(), completed / _HOUR.total_seconds()),
             recent=recent,
             failures=failures,
-            queue_depth=self._queue.depth(),
+            queue_depth=self._queue.depth() if tenant is None else counts[JobStatus.SUBMITTED],
         )
 
-    def queue_status(self) -> QueueStatus:
-        """How full the queue is."""
+    def queue_status(self, *, tenant: str | None) -> QueueStatus:
+        """How full the queue is; for a tenant, how far its own jobs fill it."""
         now = self._clock()
         with self._database.snapshot() as snapshot:
-            oldest = snapshot.jobs.oldest_submission()
+            oldest = snapshot.jobs.oldest_submission(tenant=tenant)
+            waiting = snapshot.jobs.waiting(tenant=tenant)
+        depth = self._queue.depth() if tenant is None else waiting
         age = None if oldest is None else max(0.0, (now - oldest).total_seconds())
-        return QueueStatus(self._queue.depth(), self._max_queue_size, age, now)
+        return QueueStatus(depth, self._max_queue_size, age, now)
 
-    def image(self, job_id: str, variant: Variant) -> StoredImage:
+    def image(self, job_id: str, variant: Variant, *, tenant: str) -> StoredImage:
         """The bytes of a job's result or original.
 
         Raises:
@@ -126,7 +128,7 @@ class Inspect:
             OriginalExpiredError: the original is asked for, and its time of retention is over.
             ObjectMissingError: the object is gone from storage.
         """
-        job = self.job(job_id)
+        job = self.job(job_id, tenant=tenant)
         name = job.filename
         if variant != "original":
             path = PurePosixPath(name)
@@ -146,13 +148,13 @@ class Inspect:
         """
         return self._storage.url(_key(job, "review"))
 
-    def presigned(self, job_id: str, variant: Variant) -> str | None:
+    def presigned(self, job_id: str, variant: Variant, *, tenant: str) -> str | None:
         """A link from which the image can be downloaded for a while; None where storage gives none.
 
         Raises:
             JobNotFoundError, ResultNotReadyError, HeldBackError, OriginalExpiredError: as for `image`.
         """
-        return self._storage.presigned_url(_key(self.job(job_id), variant), self._presigned_for_s)
+        return self._storage.presigned_url(_key(self.job(job_id, tenant=tenant), variant), self._presigned_for_s)
 
 
 def result_of(job: Job) -> JobResult:

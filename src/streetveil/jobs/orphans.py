@@ -12,7 +12,7 @@ import structlog
 from streetveil.database.base import Database, Holding
 from streetveil.domain.job import JobStatus
 from streetveil.storage.base import ObjectStore
-from streetveil.storage.keys import KINDS, ObjectName, parse_key
+from streetveil.storage.keys import FOLDERS, ObjectName, parse_key
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -29,8 +29,8 @@ def remove_orphans(
         UnavailableError: database or storage cannot be used; what was done until then stands.
     """
     count = storage.discard_unfinished(older_than)
-    for kind in KINDS:
-        old = (item.key for item in storage.list(kind) if item.modified <= older_than)
+    for folder in FOLDERS:
+        old = (item.key for item in storage.list(folder) if item.modified <= older_than)
         named = ((key, name) for key in old if (name := parse_key(key)) is not None)
         for chunk in _chunks(named, _AT_A_TIME):
             with database.snapshot() as snapshot:

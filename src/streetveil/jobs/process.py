@@ -175,9 +175,7 @@ class Process:
 
     def _produce(self, claimed: Job) -> tuple[JobResult, bool]:
         """Makes and stores the two objects of a result; True where a person must look before it is handed out."""
-        extension = extension_of(claimed.original_key)
-        processed = processed_key(claimed.id, claimed.claims, extension)
-        metadata = metadata_key(claimed.id, claimed.claims)
+        processed, metadata = _result_keys(claimed)
         anonymised = self._anonymise(self._original(claimed), claimed.options)
         self._storage.put(processed, anonymised.file.data, content_type=claimed.media_type)
         document = {
@@ -261,15 +259,24 @@ class Process:
         It does where a commit's answer was lost. Where storage or database cannot be
         asked now, the objects stay until `jobs/maintain` finds them.
         """
-        processed = processed_key(claimed.id, claimed.claims, extension_of(claimed.original_key))
+        processed, metadata = _result_keys(claimed)
         try:
             with self._database.snapshot() as snapshot:
                 job = snapshot.jobs.get(claimed.id)
             if _names(job, processed):
                 return
-            self._storage.delete([processed, metadata_key(claimed.id, claimed.claims)])
+            self._storage.delete([processed, metadata])
         except StreetveilError as error:
             _log.warning("result_left_behind", code=error.code)
+
+
+def _result_keys(claimed: Job) -> tuple[str, str]:
+    """What this claim alone stores: the result, and the metadata beside it."""
+    extension = extension_of(claimed.original_key)
+    return (
+        processed_key(claimed.tenant, claimed.id, claimed.claims, extension),
+        metadata_key(claimed.tenant, claimed.id, claimed.claims),
+    )
 
 
 def _names(job: Job | None, processed: str) -> bool:

@@ -18,15 +18,17 @@ class Release:
         self._database = database
         self._clock = clock
 
-    def __call__(self, job_id: str) -> Job:
+    def __call__(self, job_id: str, *, tenant: str) -> Job:
         """The job, completed.
 
         Raises:
-            JobNotFoundError: there is no such job.
+            JobNotFoundError: the tenant has no such job.
             IllegalTransitionError: it does not need review.
         """
 
         def release(transaction: UnitOfWork) -> tuple[bool, Job | None]:
+            if transaction.jobs.get(job_id, tenant=tenant) is None:
+                return False, None
             return transaction.jobs.release(job_id, now=self._clock()), transaction.jobs.get(job_id)
 
         released, job = self._database.transact(release)

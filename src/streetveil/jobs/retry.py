@@ -26,18 +26,20 @@ class Retry:
         self._queue = queue
         self._clock = clock
 
-    def __call__(self, job_id: str, *, force: bool = False) -> Job:
+    def __call__(self, job_id: str, *, tenant: str, force: bool = False) -> Job:
         """The job, submitted again; with `force` also one whose photo is in quarantine.
 
         Raises:
-            JobNotFoundError: there is no such job.
+            JobNotFoundError: the tenant has no such job.
             QuarantinedError: its photo ended the processes that worked on it.
             IllegalTransitionError: it neither failed nor needs review, or its original is no longer kept.
         """
 
         def resubmit(transaction: UnitOfWork) -> tuple[bool, Job | None]:
-            before = transaction.jobs.get(job_id)
-            if before is not None and is_quarantined(before) and not force:
+            before = transaction.jobs.get(job_id, tenant=tenant)
+            if before is None:
+                return False, None
+            if is_quarantined(before) and not force:
                 raise QuarantinedError(
                     f"Job {job_id} is not retried: its photo ended the processes that worked on it. An operator can "
                     "insist by `streetveil jobs retry --force`."

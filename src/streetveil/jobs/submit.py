@@ -71,7 +71,7 @@ class Submit:
         self._retry_after_s = retry_after_s
         self._clock = clock
 
-    def ensure_capacity(self, idempotency_key: str | None = None) -> None:
+    def ensure_capacity(self, tenant: str, idempotency_key: str | None = None) -> None:
         """Returns where the queue has room; to be asked before an upload's body is read.
 
         Uploads that are under way are not counted, so the queue may grow a little past its maximum. A request that
@@ -83,20 +83,20 @@ class Submit:
             DatabaseUnavailableError: the queue is full, and the database cannot be asked for the key.
         """
         depth = self._queue.depth()
-        if depth >= self._max_queue_size and not (idempotency_key and self._is_known(idempotency_key)):
+        if depth >= self._max_queue_size and not (idempotency_key and self._is_known(idempotency_key, tenant)):
             raise OverloadedError(
                 f"{depth} photos are waiting, which is as many as this service takes. Try again later.",
                 retry_after_s=self._retry_after_s,
             )
 
-    def new_batch(self) -> str:
-        """The id of a new, empty batch.
+    def new_batch(self, *, tenant: str) -> str:
+        """The id of a new, empty batch of the tenant.
 
         Raises:
             DatabaseUnavailableError: it could not be recorded.
         """
         now = self._clock()
-        batch = BatchRow(new_id(now), now)
+        batch = BatchRow(new_id(now), now, tenant)
         self._database.transact(lambda transaction: transaction.batches.add(batch))
         return batch.id
 
@@ -105,12 +105,13 @@ class Submit:
         upload: Upload,
         options: JobOptions,
         *,
+        tenant: str,
         idempotency_key: str | None = None,
         batch_id: str | None = None,
     ) -> Job:
         """Stores the photo and queues it.
 
-        With an `idempotency_key` that was used before for the same content and options, the job made then is
+        With an `idempotency_key` that the tenant used before for the same content and options, the job made then is
         returned, as it now is, and nothing else happens.
 
         Raises:
@@ -122,10 +123,10 @@ class Submit:
         if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
             raise MalformedRequestError("Idempotency-Key must be 1 to 200 visible ASCII characters.")
         fingerprint = _fingerprint(upload.sha256, options)
-        if idempotency_key and (existing := self._existing(idempotency_key, fingerprint)):
+        if idempotency_key and (existing := self._existing(idempotency_key, tenant, fingerprint)):
             return existing
-        self.ensure_capacity()
-        job = self._new_job(upload, options, idempotency_key=idempotency_key, batch_id=batch_id)
+        self.ensure_capacity(tenant)
+        job = self._new_job(upload, options, tenant=tenant, idempotency_key=idempotency_key, batch_id=batch_id)
         self._storage.put(job.original_key, upload.content, content_type=job.media_type)
         try:
             accepted = self._record(job, fingerprint)
@@ -143,17 +144,18 @@ class Submit:
             return job
         # A request with the same key was recorded between our look and our insert.
         self._discard(job)
-        if idempotency_key and (existing := self._existing(idempotency_key, fingerprint)):
+        if idempotency_key and (existing := self._existing(idempotency_key, tenant, fingerprint)):
             return existing
         raise DatabaseUnavailableError("The same Idempotency-Key is in use by another request. Try again.")
 
     def _new_job(
-        self, upload: Upload, options: JobOptions, *, idempotency_key: str | None, batch_id: str | None
+        self, upload: Upload, options: JobOptions, *, tenant: str, idempotency_key: str | None, batch_id: str | None
     ) -> Job:
         now = self._clock()
         job_id = new_id(now)
         return Job(
             id=job_id,
+            tenant=tenant,
             status=JobStatus.SUBMITTED,
             filename=display_name(upload.filename),
             file_size=upload.size,
@@ -161,7 +163,7 @@ class Submit:
             height=upload.header.upright.height,
             media_type=upload.header.format.media_type,
             content_sha256=upload.sha256,
-            original_key=original_key(job_id, upload.header.format.extension),
+            original_key=original_key(tenant, job_id, upload.header.format.extension),
             options=options,
             created_at=now,
             updated_at=now,
@@ -190,13 +192,13 @@ class Submit:
         except StreetveilError as error:
             _log.warning("queueing_left_to_maintain", job_id=job.id, code=error.code)
 
-    def _is_known(self, key: str) -> bool:
+    def _is_known(self, key: str, tenant: str) -> bool:
         with self._database.snapshot() as snapshot:
-            return snapshot.jobs.by_idempotency_key(key) is not None
+            return snapshot.jobs.by_idempotency_key(key, tenant=tenant) is not None
 
-    def _existing(self, key: str, fingerprint: str) -> Job | None:
+    def _existing(self, key: str, tenant: str, fingerprint: str) -> Job | None:
         with self._database.snapshot() as snapshot:
-            found = snapshot.jobs.by_idempotency_key(key)
+            found = snapshot.jobs.by_idempotency_key(key, tenant=tenant)
         if found is None:
             return None
         job, made_for = found

@@ -1,10 +1,12 @@
-"""What objects are called. A key is made of a job's id alone, never of anything a client chose.
+"""What objects are called. A key is made of a tenant and a job's id alone, never of anything a client chose.
 
     original/{job_id}.{ext}          the upload
     processed/{job_id}.{ext}         the result of the first claim
     metadata/{job_id}.json           what was found in it
     processed/{job_id}.{claim}.{ext} the same for later claims, from 2 on
     metadata/{job_id}.{claim}.json
+
+These are those of the default tenant; before those of any other stands tenants/{tenant}/.
 
 Each claim writes names of its own: a worker that was thought lost and still writes can neither
 replace nor remove what its successor wrote, so a result once recorded in a row never changes.
@@ -16,37 +18,44 @@ import re
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from streetveil.domain.access import DEFAULT_TENANT, is_tenant
+
 Kind = Literal["original", "processed", "metadata"]
-KINDS: tuple[Kind, ...] = ("original", "processed", "metadata")
+
+FOLDERS = ("original", "processed", "metadata", "tenants")
+"""In one of them is every object."""
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _JOB_ID = re.compile(_UUID)
 _EXTENSION = re.compile(r"[a-z0-9]{1,8}")
-_KEY = re.compile(rf"(original|processed|metadata)/({_UUID})(?:\.([1-9][0-9]{{0,9}}))?\.([a-z0-9]{{1,8}})")
+_KEY = re.compile(
+    rf"(?:tenants/([^/]+)/)?(original|processed|metadata)/({_UUID})(?:\.([1-9][0-9]{{0,9}}))?\.([a-z0-9]{{1,8}})"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectName:
     """The parts of a key; `claim` is 0 for an original."""
 
+    tenant: str
     kind: Kind
     job_id: str
     claim: int
 
 
-def original_key(job_id: str, extension: str) -> str:
+def original_key(tenant: str, job_id: str, extension: str) -> str:
     """Key of the upload."""
-    return _key("original", job_id, 0, extension)
+    return _key(tenant, "original", job_id, 0, extension)
 
 
-def processed_key(job_id: str, claim: int, extension: str) -> str:
+def processed_key(tenant: str, job_id: str, claim: int, extension: str) -> str:
     """Key of the result that claim number `claim` (1, 2, ...) writes."""
-    return _key("processed", job_id, claim, extension)
+    return _key(tenant, "processed", job_id, claim, extension)
 
 
-def metadata_key(job_id: str, claim: int) -> str:
+def metadata_key(tenant: str, job_id: str, claim: int) -> str:
     """Key of the JSON that stands beside that result."""
-    return _key("metadata", job_id, claim, "json")
+    return _key(tenant, "metadata", job_id, claim, "json")
 
 
 def parse_key(key: str) -> ObjectName | None:
@@ -54,10 +63,11 @@ def parse_key(key: str) -> ObjectName | None:
     match = _KEY.fullmatch(key)
     if match is None:
         return None
-    kind, job_id, claim, _ = match.groups()
-    if kind == "original":
-        return None if claim else ObjectName("original", job_id, 0)
-    return ObjectName(cast("Kind", kind), job_id, int(claim or 1))
+    tenant, kind, job_id, claim, _ = match.groups()
+    if tenant == DEFAULT_TENANT or (tenant is not None and not is_tenant(tenant)) or (kind == "original" and claim):
+        return None
+    number = 0 if kind == "original" else int(claim or 1)
+    return ObjectName(tenant or DEFAULT_TENANT, cast("Kind", kind), job_id, number)
 
 
 def extension_of(key: str) -> str:
@@ -65,8 +75,12 @@ def extension_of(key: str) -> str:
     return key.rpartition(".")[2]
 
 
-def _key(kind: Kind, job_id: str, claim: int, extension: str) -> str:
-    if not _JOB_ID.fullmatch(job_id) or not _EXTENSION.fullmatch(extension):
-        raise ValueError(f"not the id of a job or not an extension: {job_id[:40]!r}, {extension[:40]!r}")
+def _key(tenant: str, kind: Kind, job_id: str, claim: int, extension: str) -> str:
+    if not is_tenant(tenant) or not _JOB_ID.fullmatch(job_id) or not _EXTENSION.fullmatch(extension):
+        raise ValueError(
+            "not a tenant, not the id of a job or not an extension: "
+            f"{tenant[:40]!r}, {job_id[:40]!r}, {extension[:40]!r}"
+        )
+    folder = "" if tenant == DEFAULT_TENANT else f"tenants/{tenant}/"
     number = f".{claim}" if claim > 1 else ""
-    return f"{kind}/{job_id}{number}.{extension}"
+    return f"{folder}{kind}/{job_id}{number}.{extension}"

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from obstore.store import LocalStore
 
 from streetveil.errors import StorageUnavailableError
-from streetveil.storage.keys import KINDS
+from streetveil.storage.keys import FOLDERS
 from streetveil.storage.obstore_store import ObstoreStore
 
 # obstore writes `{name}#{number}` and renames it when it is whole; its listings leave such files out.
@@ -35,8 +35,8 @@ class LocalObjectStore(ObstoreStore):
         root = root.absolute()
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for kind in KINDS:
-                (root / kind).mkdir(exist_ok=True)
+            for folder in FOLDERS:
+                (root / folder).mkdir(exist_ok=True)
             _sync(root)
         except OSError as error:
             raise StorageUnavailableError(f"The folder {root} cannot be made: {error.strerror}.") from error
@@ -48,7 +48,8 @@ class LocalObjectStore(ObstoreStore):
             self._store.put(key, content)
             path = self._root / key
             _sync(path)
-            _sync(path.parent)
+            for folder in path.relative_to(self._root).parents[:-1]:  # those of a new tenant are new themselves
+                _sync(self._root / folder)
 
     def discard_unfinished(self, older_than: datetime) -> int:
         count = super().discard_unfinished(older_than)

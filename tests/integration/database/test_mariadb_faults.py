@@ -11,6 +11,7 @@ from tests.support.servers import MariaDb, free_port
 
 from streetveil.database.engine import open_engine
 from streetveil.database.unit_of_work import SqlDatabase
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import JobStatus, new_id
 from streetveil.errors import ConfigurationError, DatabaseUnavailableError, OutcomeUnknownError, SchemaMismatchError
 
@@ -277,7 +278,7 @@ def test_ids_that_name_nothing_are_not_found(database, add, job_id):
     add()
     with database.snapshot() as snapshot:
         assert snapshot.jobs.get(job_id) is None
-        assert snapshot.batches.get(job_id) is None
+        assert snapshot.batches.get(job_id, tenant=DEFAULT_TENANT) is None
 
 
 def test_an_id_with_a_space_behind_it_is_another(database, add):

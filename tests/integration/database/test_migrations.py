@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, inspect, text
 from tests.support.servers import wait_until
 
-from streetveil.database import schema
 from streetveil.database.base import BatchRow
 from streetveil.database.engine import open_engine, sqlite_url
 from streetveil.database.tables import Base
 from streetveil.database.unit_of_work import SqlDatabase
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import new_id
 from streetveil.errors import ConfigurationError, SchemaMismatchError
 
@@ -85,41 +86,31 @@ def test_up_again_keeps_the_rows_and_down_removes_everything(database, engine, m
         assert snapshot.jobs.get(job.id) is None
 
 
-def test_old_rows_live_through_the_next_step_up_and_down(database, engine, make_job, tmp_path, monkeypatch):
-    """With a step of tomorrow, for there is but one yet: it adds a column that must not be empty."""
+def test_jobs_from_before_there_were_tenants_are_those_of_the_default_one(database, engine, make_job):
     database.upgrade()
-    job = make_job()
-    database.transact(lambda transaction: transaction.jobs.add(job))
-    step = tmp_path / "steps" / "rev_0002.py"
-    step.parent.mkdir()
-    step.write_text(
-        "import sqlalchemy as sa\n"
-        "from alembic import op\n"
-        "revision, down_revision = '0002', '0001'\n"
-        "branch_labels = depends_on = None\n"
-        "def upgrade():\n"
-        "    with op.batch_alter_table('processed_images') as table:\n"
-        "        table.add_column(sa.Column('priority', sa.Integer(), nullable=False, server_default='5'))\n"
-        "def downgrade():\n"
-        "    with op.batch_alter_table('processed_images') as table:\n"
-        "        table.drop_column('priority')\n"
-    )
+    batch = BatchRow(new_id(), datetime(2026, 1, 1, 1, 1, 1, 999999, tzinfo=UTC))
+    ours = make_job(batch_id=batch.id, idempotency_key="k")
+    theirs = make_job(tenant="b", idempotency_key="k")
 
-    steps = (*schema._STEPS, step.parent)
-    monkeypatch.setattr(schema, "_STEPS", steps)
-    database.upgrade()
-    with engine.connect() as connection:
-        assert connection.scalar(text("SELECT priority FROM processed_images")) == 5
-    monkeypatch.undo()
-    for use in (database.check, database.upgrade, lambda: database.downgrade("base")):
-        with pytest.raises(SchemaMismatchError, match="newer"):
-            use()
-    monkeypatch.setattr(schema, "_STEPS", steps)
+    def add(transaction):
+        transaction.batches.add(batch)
+        return transaction.jobs.add(ours), transaction.jobs.add(theirs)
+
+    assert database.transact(add) == (True, True)
     database.downgrade("0001")
-    monkeypatch.undo()
+    with pytest.raises(SchemaMismatchError, match="db upgrade"):
+        database.check()
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT id, idempotency_key FROM processed_images")).all()
+    assert set(rows) == {(ours.id, "k"), (theirs.id, None)}
+    assert not any("tenant" in column["name"] for column in inspect(engine).get_columns("batches"))
+    database.upgrade()
     database.check()
     with database.snapshot() as snapshot:
-        assert snapshot.jobs.get(job.id) == job
+        assert snapshot.jobs.get(ours.id, tenant=DEFAULT_TENANT) == ours
+        assert snapshot.batches.get(batch.id, tenant=DEFAULT_TENANT) == batch
+        assert snapshot.jobs.get(theirs.id) == replace(theirs, tenant=DEFAULT_TENANT, idempotency_key=None)
+    test_migrations_make_exactly_the_tables_of_the_code(database, engine)
 
 
 def test_processes_that_upgrade_at_once_make_one_schema(url, database):
@@ -136,13 +127,16 @@ def test_processes_that_upgrade_at_once_make_one_schema(url, database):
     database.check()
 
 
-def test_an_upgrade_that_was_interrupted_is_finished_by_the_next(database, engine, monkeypatch):
-    created = []
+@pytest.mark.parametrize(
+    ("what", "number"), [("CREATE INDEX", 3), ("ALTER TABLE", 2), ("CREATE INDEX", 10), ("DROP INDEX", 2)]
+)
+def test_an_upgrade_that_was_interrupted_is_finished_by_the_next(database, engine, what, number):
+    done = []
 
     def interrupted(connection, _cursor, statement, *_more):
-        if statement.startswith("CREATE INDEX"):
-            created.append(statement)
-            if len(created) == 3:
+        if statement.lstrip().startswith(what):
+            done.append(statement)
+            if len(done) == number:
                 raise KeyboardInterrupt
 
     event.listen(type(engine), "before_cursor_execute", interrupted)

@@ -18,6 +18,7 @@ import structlog
 from streetveil.database.engine import open_engine, sqlite_url
 from streetveil.database.folder_lock import DataFolderLock
 from streetveil.database.unit_of_work import SqlDatabase
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.geometry import Orientation, Size
 from streetveil.domain.options import JobOptions
 from streetveil.imaging.formats import ImageFormat
@@ -59,7 +60,7 @@ def main(root: Path, uploads: int) -> None:
     for _ in range(uploads):
         content = os.urandom(20_000)
         upload = Upload("a.jpg", io.BytesIO(content), len(content), hashlib.sha256(content).hexdigest(), HEADER)
-        sys.stdout.write(submit(upload, JobOptions()).id + "\n")
+        sys.stdout.write(submit(upload, JobOptions(), tenant=DEFAULT_TENANT).id + "\n")
         sys.stdout.flush()
     while queue.depth() or worker.state().busy:
         time.sleep(0.01)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from streetveil.database.engine import open_engine, sqlite_url
 from streetveil.database.unit_of_work import SqlDatabase
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import JobStatus
 from streetveil.domain.reports import JobFilter
-from streetveil.storage.keys import KINDS
+from streetveil.storage.keys import FOLDERS
 from streetveil.storage.local import LocalObjectStore
 
 SERVICE = Path(__file__).with_name("service.py")
@@ -35,7 +36,9 @@ def test_every_accepted_job_is_completed_once_although_the_service_is_killed(tmp
 
     database = SqlDatabase(open_engine(sqlite_url(tmp_path / "jobs.db")))
     with database.snapshot() as snapshot:
-        jobs = {job.id: job for job in snapshot.jobs.page(JobFilter(), after=None, limit=100_000)}
+        jobs = {
+            job.id: job for job in snapshot.jobs.page(JobFilter(), tenant=DEFAULT_TENANT, after=None, limit=100_000)
+        }
     database.close()
     assert accepted
     assert set(accepted) <= jobs.keys()
@@ -46,5 +49,5 @@ def test_every_accepted_job_is_completed_once_although_the_service_is_killed(tmp
         assert job.result is not None
         assert storage.get(job.result.processed_key) == b"redacted " + storage.get(job.original_key)
         named |= {job.original_key, job.result.processed_key, job.result.metadata_key}
-    assert {item.key for kind in KINDS for item in storage.list(kind)} == named
+    assert {item.key for folder in FOLDERS for item in storage.list(folder)} == named
     assert not list((tmp_path / "objects").rglob("*#*"))

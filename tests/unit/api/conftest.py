@@ -90,6 +90,7 @@ class World:
 
     jobs: dict[str, Job] = field(default_factory=dict)
     batches: dict[str, list[str]] = field(default_factory=dict)
+    batch_tenants: dict[str, str] = field(default_factory=dict)
     originals: dict[str, bytes] = field(default_factory=dict)
     pages: list[tuple[JobFilter, str | None, int]] = field(default_factory=list)
     redacted: list[tuple[bytes, JobOptions]] = field(default_factory=list)
@@ -127,28 +128,37 @@ class World:
 class FakeSubmit:
     world: World
 
-    def ensure_capacity(self, idempotency_key: str | None = None) -> None:
-        known = idempotency_key in {job.idempotency_key for job in self.world.jobs.values() if job.idempotency_key}
+    def ensure_capacity(self, tenant: str, idempotency_key: str | None = None) -> None:
+        jobs = [job for job in self.world.jobs.values() if job.tenant == tenant]
+        known = idempotency_key in {job.idempotency_key for job in jobs if job.idempotency_key}
         if self.world.full and not known:
             raise OverloadedError("10 photos are waiting.", retry_after_s=7)
 
-    def new_batch(self) -> str:
+    def new_batch(self, *, tenant: str) -> str:
         self.world.fail_if_asked()
         batch_id = new_id()
         self.world.batches[batch_id] = []
+        self.world.batch_tenants[batch_id] = tenant
         return batch_id
 
     def __call__(
-        self, upload: Upload, options: JobOptions, *, idempotency_key: str | None = None, batch_id: str | None = None
+        self,
+        upload: Upload,
+        options: JobOptions,
+        *,
+        tenant: str,
+        idempotency_key: str | None = None,
+        batch_id: str | None = None,
     ) -> Job:
         self.world.fail_if_asked()
         for job in self.world.jobs.values():
-            if idempotency_key is not None and job.idempotency_key == idempotency_key:
+            if idempotency_key is not None and (job.tenant, job.idempotency_key) == (tenant, idempotency_key):
                 if job.content_sha256 != upload.sha256:
                     raise IdempotencyConflictError("The key was used for another file.")
                 return job
         job = Job(
             id=new_id(),
+            tenant=tenant,
             status=JobStatus.SUBMITTED,
             filename=upload.filename,
             file_size=upload.size,
@@ -175,31 +185,31 @@ class FakeSubmit:
 class FakeInspect:
     world: World
 
-    def job(self, job_id: str) -> Job:
+    def job(self, job_id: str, *, tenant: str) -> Job:
         self.world.fail_if_asked()
-        if job_id not in self.world.jobs:
+        if job_id not in self.world.jobs or self.world.jobs[job_id].tenant != tenant:
             raise JobNotFoundError(f"There is no job {job_id}.")
         return self.world.jobs[job_id]
 
-    def batch(self, batch_id: str) -> Batch:
-        if batch_id not in self.world.batches:
+    def batch(self, batch_id: str, *, tenant: str) -> Batch:
+        if self.world.batch_tenants.get(batch_id) != tenant:
             raise BatchNotFoundError(f"There is no batch {batch_id}.")
         jobs = tuple(self.world.jobs[job_id] for job_id in self.world.batches[batch_id])
         counts = {status: sum(job.status is status for job in jobs) for status in JobStatus}
         del counts[JobStatus.ERASED]
         return Batch(batch_id, NOW, counts, jobs)
 
-    def page(self, wanted: JobFilter, after: str | None = None, limit: int = 50) -> JobPage:
+    def page(self, wanted: JobFilter, after: str | None = None, limit: int = 50, *, tenant: str) -> JobPage:
         self.world.pages.append((wanted, after, limit))
         jobs = sorted(self.world.jobs.values(), key=lambda job: job.id, reverse=True)
-        jobs = [job for job in jobs if after is None or job.id < after]
+        jobs = [job for job in jobs if job.tenant == tenant and (after is None or job.id < after)]
         return JobPage(tuple(jobs[:limit]), jobs[limit - 1].id if len(jobs) > limit else None)
 
     def urls(self, job: Job) -> tuple[str, str | None]:
         return "s3://bucket/original/x.jpg", "s3://bucket/processed/x.jpg" if job.result else None
 
-    def image(self, job_id: str, variant: str) -> StoredImage:
-        job = self.job(job_id)
+    def image(self, job_id: str, variant: str, *, tenant: str) -> StoredImage:
+        job = self.job(job_id, tenant=tenant)
         if variant == "original":
             return StoredImage(iter([self.world.originals[job_id]]), job.media_type, job.filename)
         if variant == "review":
@@ -209,12 +219,13 @@ class FakeInspect:
         result_of(job)
         return StoredImage(iter([b"re", b"dacted"]), job.media_type, f"redacted-{job.filename}")
 
-    def presigned(self, job_id: str, variant: str) -> str | None:
+    def presigned(self, job_id: str, variant: str, *, tenant: str) -> str | None:
+        job = self.job(job_id, tenant=tenant)
         if variant == "processed":
-            result_of(self.job(job_id))
+            result_of(job)
         return self.world.presigned
 
-    def stats(self) -> Stats:
+    def stats(self, *, tenant: str | None) -> Stats:
         self.world.fail_if_asked()
         recent = RecentJobs(
             latency=Percentiles(1.0, 2.0, 3.0),
@@ -225,7 +236,7 @@ class FakeInspect:
         counts = dict.fromkeys(set(JobStatus) - {JobStatus.ERASED}, 1)
         return Stats(NOW, counts, 0.5, Throughput(0.1, 0.2), recent, {"undecodable_image": 1}, 4)
 
-    def queue_status(self) -> QueueStatus:
+    def queue_status(self, *, tenant: str | None) -> QueueStatus:
         return QueueStatus(250, 1000, 12.5, NOW)
 
 
@@ -233,8 +244,8 @@ class FakeInspect:
 class FakeRetry:
     world: World
 
-    def __call__(self, job_id: str) -> Job:
-        job = FakeInspect(self.world).job(job_id)
+    def __call__(self, job_id: str, *, tenant: str) -> Job:
+        job = FakeInspect(self.world).job(job_id, tenant=tenant)
         if job.status not in {JobStatus.FAILED, JobStatus.NEEDS_REVIEW}:
             raise IllegalTransitionError("Only a failed job can be retried.")
         self.world.jobs[job_id] = replace(job, status=JobStatus.SUBMITTED, failure=None, held=None)
@@ -245,8 +256,8 @@ class FakeRetry:
 class FakeRelease:
     world: World
 
-    def __call__(self, job_id: str) -> Job:
-        job = FakeInspect(self.world).job(job_id)
+    def __call__(self, job_id: str, *, tenant: str) -> Job:
+        job = FakeInspect(self.world).job(job_id, tenant=tenant)
         if job.status is not JobStatus.NEEDS_REVIEW:
             raise IllegalTransitionError("Only a job that needs review can be released.")
         self.world.jobs[job_id] = replace(job, status=JobStatus.COMPLETED, result=job.held, held=None)
@@ -257,8 +268,8 @@ class FakeRelease:
 class FakeErase:
     world: World
 
-    def __call__(self, job_id: str) -> None:
-        FakeInspect(self.world).job(job_id)
+    def __call__(self, job_id: str, *, tenant: str) -> None:
+        FakeInspect(self.world).job(job_id, tenant=tenant)
         del self.world.jobs[job_id]
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from streetveil.bench import crowd
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import JobStatus
 from streetveil.domain.reports import JobFilter
 from streetveil.errors import ConfigurationError, MeasurementError
@@ -10,7 +11,7 @@ STOP = MemoryConsumer.stop
 
 
 def statuses(services):
-    return [job.status for job in services.inspect.page(JobFilter(), after=None, limit=100).jobs]
+    return [job.status for job in services.inspect.page(JobFilter(), after=None, limit=100, tenant=DEFAULT_TENANT).jobs]
 
 
 def test_as_many_jobs_wait_after_a_lap_as_before_and_those_of_the_lap_are_completed(settings, photos, tmp_path):

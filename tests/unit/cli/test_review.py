@@ -8,6 +8,7 @@ import pytest
 from tests.unit.cli.conftest import OneFaceOneCar
 
 from streetveil import bootstrap
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.options import JobOptions
 from streetveil.imaging.picture import Picture
 from streetveil.jobs.anonymise import Anonymiser
@@ -29,7 +30,9 @@ def held(streetveil, photo, anonymiser, tmp_path):
     with bootstrap.open_services(Settings.model_validate({"data_dir": tmp_path / "data"}), anonymiser) as services:
         sha256 = hashlib.sha256(content).hexdigest()
         header = Picture.open(content, max_pixels=10**6).header
-        job = services.submit(Upload("street.png", io.BytesIO(content), len(content), sha256, header), JobOptions())
+        job = services.submit(
+            Upload("street.png", io.BytesIO(content), len(content), sha256, header), JobOptions(), tenant=DEFAULT_TENANT
+        )
         services.process(job.id)
     return job.id
 

@@ -8,6 +8,7 @@ import pytest
 
 from streetveil.database.engine import open_engine, sqlite_url
 from streetveil.database.unit_of_work import SqlDatabase
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import Job, JobStatus, new_id
 from streetveil.domain.options import JobOptions
 from streetveil.storage.keys import original_key
@@ -54,7 +55,7 @@ def make_job():
             "file_size": 12,
             "media_type": "image/jpeg",
             "content_sha256": "ab" * 32,
-            "original_key": original_key(job_id, "jpg"),
+            "original_key": original_key(DEFAULT_TENANT, job_id, "jpg"),
             "options": JobOptions(),
             "created_at": at,
             "updated_at": at,

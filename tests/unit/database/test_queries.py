@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import JobStatus
 from streetveil.domain.reports import JobFilter
 
@@ -11,7 +12,7 @@ NOW = datetime(2026, 5, 4, tzinfo=UTC)
 def test_pages_keep_to_their_bounds(database, add):
     jobs = [add(at=NOW + timedelta(seconds=number)) for number in range(5)]
     with database.snapshot() as snapshot:
-        page = snapshot.jobs.page(JobFilter(), after=jobs[3].id, limit=2)
+        page = snapshot.jobs.page(JobFilter(), tenant=DEFAULT_TENANT, after=jobs[3].id, limit=2)
     assert page == [jobs[2], jobs[1]]
 
 

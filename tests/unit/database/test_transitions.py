@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from streetveil.database.unit_of_work import SqlDatabase
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import TRANSITIONS, Job, JobFailure, JobResult, JobStatus
 from streetveil.domain.reports import JobFilter
 from streetveil.storage.keys import metadata_key, processed_key
@@ -18,7 +19,10 @@ FAILURE = JobFailure("storage_unavailable", "down")
 
 
 def result_of(claimed):
-    names = processed_key(claimed.id, claimed.claims, "jpg"), metadata_key(claimed.id, claimed.claims)
+    names = (
+        processed_key(DEFAULT_TENANT, claimed.id, claimed.claims, "jpg"),
+        metadata_key(DEFAULT_TENANT, claimed.id, claimed.claims),
+    )
     return JobResult(*names, 1.5, {"regions": [], "faces_blurred": 0}, {"vehicles": []})
 
 
@@ -62,7 +66,12 @@ class JobLife(RuleBasedStateMachine):
     def found(self):
         """What a question about findings is answered with: that of a job which nobody has reviewed is nobody's."""
         with self.database.snapshot() as snapshot:
-            return {job.id for job in snapshot.jobs.page(JobFilter(is_face_blurred=False), after=None, limit=9)}
+            return {
+                job.id
+                for job in snapshot.jobs.page(
+                    JobFilter(is_face_blurred=False), tenant=DEFAULT_TENANT, after=None, limit=9
+                )
+            }
 
     def current(self, claimed):
         return self.status is JobStatus.PROCESSING and claimed is self.claimed[-1]
@@ -165,11 +174,13 @@ def test_a_result_is_taken_apart_for_the_filters(database, add):
     }
     detection = {"vehicles": [], "is_vehicle_detected": False, "is_face_detected": True, "model": None}
     claimed = claim(database, job)
-    result = JobResult(processed_key(job.id, 1, "jpg"), metadata_key(job.id, 1), 2.0, blur, detection)
+    result = JobResult(
+        processed_key(DEFAULT_TENANT, job.id, 1, "jpg"), metadata_key(DEFAULT_TENANT, job.id, 1), 2.0, blur, detection
+    )
     assert database.transact(lambda transaction: transaction.jobs.complete(claimed, result, now=now))
     with database.snapshot() as snapshot:
         row = snapshot.jobs.get(job.id)
-        recent = snapshot.jobs.recent(now, 10)
+        recent = snapshot.jobs.recent(now, 10, tenant=DEFAULT_TENANT)
     assert row.result == result
     assert (row.finished_at, row.due_at) == (now, None)
     assert recent.confidence["license_plate"].mean == 0.25

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from streetveil.database.base import BatchRow
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import JobStatus, new_id
 
 
@@ -58,8 +59,8 @@ def test_jobs_come_back_as_they_went_in(database, make_job):
     database.transact(work)
     with database.snapshot() as snapshot:
         assert snapshot.jobs.get(job.id) == job
-        assert snapshot.jobs.by_idempotency_key("k") == (job, "f")
-        assert snapshot.batches.get(batch.id) == batch
+        assert snapshot.jobs.by_idempotency_key("k", tenant=DEFAULT_TENANT) == (job, "f")
+        assert snapshot.batches.get(batch.id, tenant=DEFAULT_TENANT) == batch
 
 
 def test_a_taken_idempotency_key_is_told_and_the_transaction_goes_on(database, make_job):
@@ -98,7 +99,7 @@ def test_writers_in_many_threads_all_get_their_turn(database, make_job):
     for thread in threads:
         thread.join()
     with database.snapshot() as snapshot:
-        assert snapshot.jobs.counts(since=jobs[0].created_at)[JobStatus.PROCESSING] == 40
+        assert snapshot.jobs.counts(tenant=DEFAULT_TENANT, since=jobs[0].created_at)[JobStatus.PROCESSING] == 40
 
 
 def _get(database, job_id):

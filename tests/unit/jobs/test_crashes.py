@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
+from tests.support.house import TENANT
 
 from streetveil.domain.job import JobStatus
 from streetveil.errors import DatabaseUnavailableError, OutcomeUnknownError, StorageUnavailableError, StreetveilError
@@ -109,7 +110,7 @@ def scenario(house, answered):
         lambda: answered.__setitem__("a", house.upload(b"a", idempotency_key="a").id),
         lambda: answered.__setitem__("b", house.upload(b"b").id),
         house.drain,
-        lambda: house.erase(answered["a"]) if "a" in answered else None,
+        lambda: house.erase(answered["a"], tenant=TENANT) if "a" in answered else None,
         lambda: answered.__setitem__("erased", True) if "a" in answered else None,
         house.drain,
     ]

@@ -2,6 +2,8 @@
 
 import threading
 
+from tests.support.house import TENANT
+
 from streetveil.domain.job import JobStatus
 from streetveil.jobs.maintain import Recovery
 
@@ -100,14 +102,14 @@ def test_who_leaves_frees_its_jobs_at_once_and_is_forgotten(house):
     def leave(data):
         house.anonymise.before = lambda data: None
         house.process.heartbeat()
-        assert [worker.id for worker in house.inspect.stats().workers] == ["worker-1"]
+        assert [worker.id for worker in house.inspect.stats(tenant=TENANT).workers] == ["worker-1"]
         house.process.leave()
         house.clock.turn(seconds=1)
         assert house.maintain.rescue().requeued == 1
 
     house.anonymise.before = leave
     house.process(house.memory.take(threading.Event()))
-    assert house.inspect.stats().workers == ()
+    assert house.inspect.stats(tenant=TENANT).workers == ()
     assert house.row(job.id).status is JobStatus.SUBMITTED
 
 
@@ -117,14 +119,14 @@ def test_workers_are_seen_with_what_they_do_and_forgotten_after_an_hour(house):
 
     def look(data):
         house.process.heartbeat()
-        seen.extend(house.inspect.stats().workers)
+        seen.extend(house.inspect.stats(tenant=TENANT).workers)
 
     house.anonymise.before = look
     house.drain()
     house.process.heartbeat()
     [worker] = seen
     assert (worker.id, worker.processing, worker.last_seen) == ("worker-1", 1, house.clock.now)
-    [worker] = house.inspect.stats().workers
+    [worker] = house.inspect.stats(tenant=TENANT).workers
     assert (worker.processing, worker.completed) == (0, 1)
     house.clock.turn(minutes=61)
     house.maintain.rescue()

@@ -1,6 +1,7 @@
 """Ids that the queue lost are queued again, soon and once; those that only wait long are not."""
 
 import pytest
+from tests.support.house import TENANT
 
 from streetveil.domain.job import JobStatus
 from streetveil.domain.reports import JobFilter
@@ -65,7 +66,7 @@ def test_a_few_that_were_lost_cost_no_more_than_as_many_messages(busy, ledger):
     lost = ledger.ids[10:13]
     del ledger.ids[10:13]
     rounds = 0
-    while busy.inspect.stats().total - len(busy.anonymise.seen):
+    while busy.inspect.stats(tenant=TENANT).total - len(busy.anonymise.seen):
         rounds += 1
         for job_id in [ledger.ids.pop(0) for _ in ledger.ids[:5]]:
             busy.process(job_id)
@@ -109,7 +110,7 @@ def test_jobs_of_lost_workers_are_freed_although_the_queue_is_down(busy, ledger)
     busy.clock.turn(seconds=61)
     with pytest.raises(QueueUnavailableError):
         busy.maintain.rescue()
-    assert busy.inspect.page(JobFilter(status=JobStatus.PROCESSING)).jobs == ()
+    assert busy.inspect.page(JobFilter(status=JobStatus.PROCESSING), tenant=TENANT).jobs == ()
     ledger.full_after = None
     while ledger.ids:
         busy.process(ledger.ids.pop(0))

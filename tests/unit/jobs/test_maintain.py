@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import JobFailure, JobResult, JobStatus, new_id
 from streetveil.jobs.maintain import Recovery
 from streetveil.storage.keys import metadata_key, original_key, processed_key
@@ -75,7 +76,11 @@ def test_a_delayed_retry_stays_delayed_over_a_restart(make_house):
 
 def test_objects_without_a_job_are_removed_when_they_are_old(house):
     stray = new_id()
-    keys = [original_key(stray, "jpg"), processed_key(stray, 1, "jpg"), metadata_key(stray, 1)]
+    keys = [
+        original_key(DEFAULT_TENANT, stray, "jpg"),
+        processed_key(DEFAULT_TENANT, stray, 1, "jpg"),
+        metadata_key(DEFAULT_TENANT, stray, 1),
+    ]
     for key in keys:
         house.files.put(key, b"x", content_type="image/jpeg")
     assert house.maintain.recover().orphans == 0
@@ -87,7 +92,7 @@ def test_objects_without_a_job_are_removed_when_they_are_old(house):
 def test_what_lost_claims_wrote_is_removed_and_the_result_stays(house):
     job = house.upload()
     claimed = claim(house, job)
-    house.files.put(processed_key(job.id, claimed.claims, "jpg"), b"half", content_type="image/jpeg")
+    house.files.put(processed_key(DEFAULT_TENANT, job.id, claimed.claims, "jpg"), b"half", content_type="image/jpeg")
     house.maintain.rescue(alone=True)
     house.drain()
     house.clock.turn(hours=2)
@@ -99,7 +104,7 @@ def test_what_lost_claims_wrote_is_removed_and_the_result_stays(house):
 def test_what_a_running_claim_wrote_is_left_alone(house):
     job = house.upload()
     claimed = claim(house, job)
-    key = processed_key(job.id, claimed.claims, "jpg")
+    key = processed_key(DEFAULT_TENANT, job.id, claimed.claims, "jpg")
     house.files.put(key, b"soon complete", content_type="image/jpeg")
     house.clock.turn(hours=2)
     assert house.maintain.remove_orphans(house.clock()) == 0
@@ -126,7 +131,7 @@ def test_many_jobs_are_all_found(make_house, count):
 
 def _twin(job):
     job_id = new_id()
-    return replace(job, id=job_id, original_key=original_key(job_id, "jpg"))
+    return replace(job, id=job_id, original_key=original_key(DEFAULT_TENANT, job_id, "jpg"))
 
 
 def _failure():
@@ -135,5 +140,9 @@ def _failure():
 
 def _result(claimed):
     return JobResult(
-        processed_key(claimed.id, claimed.claims, "jpg"), metadata_key(claimed.id, claimed.claims), 1.0, {}, {}
+        processed_key(DEFAULT_TENANT, claimed.id, claimed.claims, "jpg"),
+        metadata_key(DEFAULT_TENANT, claimed.id, claimed.claims),
+        1.0,
+        {},
+        {},
     )

@@ -5,6 +5,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from tests.support.house import TENANT
 
 from streetveil.domain.job import JobStatus
 from streetveil.errors import (
@@ -131,7 +132,7 @@ def test_an_original_that_is_gone_fails_the_job(house):
 
 def test_a_job_erased_while_it_is_worked_on_leaves_nothing(house):
     job = house.upload()
-    house.anonymise.before = lambda data: house.erase(job.id)
+    house.anonymise.before = lambda data: house.erase(job.id, tenant=TENANT)
     house.drain()
     assert house.row(job.id).status is JobStatus.ERASED
     assert house.objects() == set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.support.house import TENANT
 
 from streetveil.domain.job import JobStatus
 from streetveil.errors import (
@@ -56,19 +57,19 @@ def test_quarantine_is_left_by_force_alone_and_then_counts_anew(house):
     job = house.upload()
     worked_on(house, job, [CRASH, CRASH])
     with pytest.raises(QuarantinedError, match="--force"):
-        house.retry(job.id)
+        house.retry(job.id, tenant=TENANT)
     assert house.row(job.id).status is JobStatus.FAILED
-    house.retry(job.id, force=True)
+    house.retry(job.id, force=True, tenant=TENANT)
     row = worked_on(house, job, [CRASH, CRASH])
     assert (row.status, row.attempts) == (JobStatus.FAILED, 2)
-    house.retry(job.id, force=True)
+    house.retry(job.id, force=True, tenant=TENANT)
     assert worked_on(house, job, []).status is JobStatus.COMPLETED
 
 
 def test_other_failures_are_retried_without_force(house):
     job = house.upload()
     worked_on(house, job, [UndecodableImageError("broken")])
-    assert house.retry(job.id).status is JobStatus.SUBMITTED
+    assert house.retry(job.id, tenant=TENANT).status is JobStatus.SUBMITTED
 
 
 def test_where_photos_share_the_workers_process_two_lost_workers_are_enough(house):
@@ -79,7 +80,7 @@ def test_where_photos_share_the_workers_process_two_lost_workers_are_enough(hous
         house.maintain.rescue(alone=True)
     row = house.row(job.id)
     assert (row.status, row.failure.code) == (JobStatus.FAILED, "worker_lost")
-    assert house.retry(job.id).status is JobStatus.SUBMITTED  # it may have been the worker after all
+    assert house.retry(job.id, tenant=TENANT).status is JobStatus.SUBMITTED  # it may have been the worker after all
 
 
 def test_where_they_do_not_a_lost_worker_is_not_held_against_the_photo(house):

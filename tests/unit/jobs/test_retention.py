@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from tests.support.house import TENANT
 
 from streetveil.domain.job import JobStatus
 from streetveil.errors import (
@@ -32,7 +33,7 @@ def done(house):
 def test_by_default_everything_is_kept_for_ever(house, done):
     house.clock.turn(days=10_000)
     assert house.maintain.recover() == Recovery()
-    assert house.inspect.image(done.id, "original")
+    assert house.inspect.image(done.id, "original", tenant=TENANT)
 
 
 def test_the_original_goes_and_the_result_stays(house, done):
@@ -45,10 +46,10 @@ def test_the_original_goes_and_the_result_stays(house, done):
     house.assert_completed(done, b"done")
     assert house.row(done.id).original_deleted_at == house.clock.now
     with pytest.raises(OriginalExpiredError, match="no longer kept"):
-        house.inspect.image(done.id, "original")
+        house.inspect.image(done.id, "original", tenant=TENANT)
     with pytest.raises(OriginalExpiredError):
-        house.inspect.presigned(done.id, "original")
-    assert b"".join(house.inspect.image(done.id, "processed").pieces) == b"redacted done"
+        house.inspect.presigned(done.id, "original", tenant=TENANT)
+    assert b"".join(house.inspect.image(done.id, "processed", tenant=TENANT).pieces) == b"redacted done"
     house.clock.turn(days=2)
     assert maintain.run_if_due("a") == Recovery()
 
@@ -62,7 +63,7 @@ def test_the_whole_job_goes_in_the_end(house, done):
     assert house.objects() == set()
     assert house.row(done.id).status is JobStatus.ERASED
     with pytest.raises(JobNotFoundError):
-        house.inspect.job(done.id)
+        house.inspect.job(done.id, tenant=TENANT)
 
 
 def test_jobs_that_wait_or_are_worked_on_keep_their_originals_whatever_their_age(house):
@@ -81,7 +82,7 @@ def test_a_failed_job_without_its_original_cannot_be_retried(house):
     house.clock.turn(days=8)
     keeper(house, original=WEEK).run_if_due("a")
     with pytest.raises(IllegalTransitionError, match="retention"):
-        house.retry(job.id)
+        house.retry(job.id, tenant=TENANT)
     assert house.row(job.id).status is JobStatus.FAILED
 
 

@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.support.house import TENANT
 
 from streetveil.domain.job import JobStatus
 from streetveil.domain.options import JobOptions, Style
@@ -60,20 +61,20 @@ def test_a_request_that_repeats_an_accepted_one_is_answered_though_the_queue_is_
     house = make_house(max_queue_size=1)
     job = house.upload(idempotency_key="k")
 
-    house.submit.ensure_capacity("k")
+    house.submit.ensure_capacity(TENANT, "k")
 
     assert house.upload(idempotency_key="k").id == job.id
     with pytest.raises(OverloadedError):
-        house.submit.ensure_capacity("another")
+        house.submit.ensure_capacity(TENANT, "another")
 
 
 def test_a_full_queue_refuses_and_keeps_nothing(make_house):
     house = make_house(max_queue_size=2)
     house.upload()
-    house.submit.ensure_capacity()
+    house.submit.ensure_capacity(TENANT)
     house.upload()
     with pytest.raises(OverloadedError) as refusal:
-        house.submit.ensure_capacity()
+        house.submit.ensure_capacity(TENANT)
     assert refusal.value.retry_after_s > 0
     with pytest.raises(OverloadedError):
         house.upload()
@@ -163,7 +164,7 @@ def test_an_upload_whose_body_breaks_off_leaves_nothing(house):
 
     from_broken = Upload("a.jpg", Broken(b"x"), 1, "0" * 64, house.anonymise(b"", JobOptions()).header)
     with pytest.raises(StorageUnavailableError):
-        house.submit(from_broken, JobOptions())
+        house.submit(from_broken, JobOptions(), tenant=TENANT)
     assert house.jobs() == []
     house.assert_nothing_is_left_over()
 
@@ -213,6 +214,6 @@ def test_where_the_answer_to_the_commit_was_lost_the_row_decides(make_house, hap
 
 
 def test_jobs_of_a_batch_know_it(house):
-    batch = house.submit.new_batch()
+    batch = house.submit.new_batch(tenant=TENANT)
     job = house.upload(batch_id=batch)
     assert house.row(job.id).batch_id == batch

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from tests.support.house import TENANT
 
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import JobStatus, new_id
 from streetveil.domain.reports import JobFilter
 from streetveil.jobs.maintain import Maintain, Recovery
@@ -33,7 +35,7 @@ def test_one_does_it_and_the_others_do_not_until_it_is_due_again(house):
 
 def test_orphans_are_looked_for_rarely(house):
     def stray():
-        house.files.put(original_key(new_id(), "jpg"), b"x", content_type="image/jpeg")
+        house.files.put(original_key(DEFAULT_TENANT, new_id(), "jpg"), b"x", content_type="image/jpeg")
 
     stray()
     house.clock.turn(hours=2)
@@ -78,7 +80,7 @@ def test_where_one_dies_in_the_middle_another_takes_its_turn_a_minute_later(make
 
 def test_a_long_look_for_orphans_holds_up_no_lost_job_and_is_not_begun_twice(house):
     for _ in range(3):
-        house.files.put(original_key(new_id(), "jpg"), b"x", content_type="image/jpeg")
+        house.files.put(original_key(DEFAULT_TENANT, new_id(), "jpg"), b"x", content_type="image/jpeg")
     house.clock.turn(hours=2)
     done = []
 
@@ -104,7 +106,7 @@ def test_a_long_look_for_orphans_holds_up_no_lost_job_and_is_not_begun_twice(hou
     recovery = maintain.run_if_due("a")
     assert recovery.orphans == 3
     assert done == [Recovery(requeued=1)]
-    assert house.inspect.page(JobFilter(status=JobStatus.PROCESSING)).jobs == ()
+    assert house.inspect.page(JobFilter(status=JobStatus.PROCESSING), tenant=TENANT).jobs == ()
 
 
 def test_a_turn_is_over_when_it_raised(make_house):

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import new_id
 from streetveil.storage.keys import ObjectName, extension_of, metadata_key, original_key, parse_key, processed_key
 
@@ -11,22 +12,26 @@ ID = "01890000-0000-7000-8000-00000000abcd"
 
 
 def test_keys_read_as_the_contract_says():
-    assert original_key(ID, "jpg") == f"original/{ID}.jpg"
-    assert processed_key(ID, 1, "png") == f"processed/{ID}.png"
-    assert metadata_key(ID, 1) == f"metadata/{ID}.json"
+    assert original_key(DEFAULT_TENANT, ID, "jpg") == f"original/{ID}.jpg"
+    assert processed_key(DEFAULT_TENANT, ID, 1, "png") == f"processed/{ID}.png"
+    assert metadata_key(DEFAULT_TENANT, ID, 1) == f"metadata/{ID}.json"
 
 
 def test_each_claim_has_names_of_its_own():
-    assert processed_key(ID, 2, "jpg") == f"processed/{ID}.2.jpg"
-    assert metadata_key(ID, 3) == f"metadata/{ID}.3.json"
+    assert processed_key(DEFAULT_TENANT, ID, 2, "jpg") == f"processed/{ID}.2.jpg"
+    assert metadata_key(DEFAULT_TENANT, ID, 3) == f"metadata/{ID}.3.json"
 
 
 @pytest.mark.parametrize("claim", [1, 2, 17])
 def test_keys_can_be_read_back(claim):
     job_id = new_id()
-    assert parse_key(original_key(job_id, "jpg")) == ObjectName("original", job_id, 0)
-    assert parse_key(processed_key(job_id, claim, "jpg")) == ObjectName("processed", job_id, claim)
-    assert parse_key(metadata_key(job_id, claim)) == ObjectName("metadata", job_id, claim)
+    assert parse_key(original_key(DEFAULT_TENANT, job_id, "jpg")) == ObjectName(DEFAULT_TENANT, "original", job_id, 0)
+    assert parse_key(processed_key(DEFAULT_TENANT, job_id, claim, "jpg")) == ObjectName(
+        DEFAULT_TENANT, "processed", job_id, claim
+    )
+    assert parse_key(metadata_key(DEFAULT_TENANT, job_id, claim)) == ObjectName(
+        DEFAULT_TENANT, "metadata", job_id, claim
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,7 +40,7 @@ def test_keys_can_be_read_back(claim):
 )
 def test_what_is_no_id_or_extension_makes_no_key(job_id, extension):
     with pytest.raises(ValueError, match="not the id of a job"):
-        original_key(job_id, extension)
+        original_key(DEFAULT_TENANT, job_id, extension)
 
 
 @given(st.text())
@@ -50,4 +55,4 @@ def test_near_misses_are_not_taken_for_keys(key):
 
 
 def test_the_extension_is_the_last_part():
-    assert extension_of(processed_key(ID, 2, "tif")) == "tif"
+    assert extension_of(processed_key(DEFAULT_TENANT, ID, 2, "tif")) == "tif"

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from streetveil import errors
-from streetveil.api.dependencies import BatchId, Caller, JobId, ReadableVariant, Services, allowed
+from streetveil.api.dependencies import BatchId, Caller, JobId, ReadableVariant, Services, Tenant, allowed
 from streetveil.api.disposition import format_disposition
 from streetveil.api.openapi import problems
 from streetveil.api.paging import JobQuery, cursor_for
@@ -40,9 +40,9 @@ NO_RESULT = (errors.ResultNotReadyError, errors.HeldBackError)
     response_model_exclude_unset=True,
     responses=problems(errors.JobNotFoundError, *COMMON),
 )
-def status(job_id: JobId, services: Services, caller: Caller) -> JobState:
+def status(job_id: JobId, services: Services, tenant: Tenant, caller: Caller) -> JobState:
     """How far a job is; where it is completed, what was found."""
-    return _state(services.inspect.job(job_id), services, caller)
+    return _state(services.inspect.job(job_id, tenant=tenant), services, caller)
 
 
 def _state(job: Job, services: ApiServices, caller: Principal) -> JobState:
@@ -70,15 +70,15 @@ def _results(job: Job, services: ApiServices, caller: Principal) -> Results | No
 
 
 @router.get("/batches/{batch_id}", dependencies=_READ, responses=problems(errors.BatchNotFoundError, *COMMON))
-def batch(batch_id: BatchId, services: Services) -> BatchState:
+def batch(batch_id: BatchId, services: Services, tenant: Tenant) -> BatchState:
     """How far the photos are that were uploaded together."""
-    return BatchState.of(services.inspect.batch(batch_id))
+    return BatchState.of(services.inspect.batch(batch_id, tenant=tenant))
 
 
 @router.get("/jobs", dependencies=_READ, responses=problems(errors.InvalidParameterError, *COMMON))
-def jobs(services: Services, query: Annotated[JobQuery, Query()]) -> JobList:
+def jobs(services: Services, tenant: Tenant, query: Annotated[JobQuery, Query()]) -> JobList:
     """Jobs, newest first. `next_cursor` leads to the following page; it stays right while jobs are added."""
-    page = services.inspect.page(query.filter, after=query.after, limit=query.limit)
+    page = services.inspect.page(query.filter, after=query.after, limit=query.limit, tenant=tenant)
     return JobList.of(page, None if page.next is None else cursor_for(page.next))
 
 
@@ -96,12 +96,12 @@ def jobs(services: Services, query: Annotated[JobQuery, Query()]) -> JobList:
     },
 )
 @router.head("/jobs/{job_id}/image", dependencies=_READ, include_in_schema=False)
-def image(request: Request, job_id: JobId, variant: ReadableVariant, services: Services) -> Response:
+def image(request: Request, job_id: JobId, variant: ReadableVariant, services: Services, tenant: Tenant) -> Response:
     """The redacted photo, the original, or the result that needs review. None is ever given in place of another."""
-    link = None if request.method == "HEAD" else services.inspect.presigned(job_id, variant)
+    link = None if request.method == "HEAD" else services.inspect.presigned(job_id, variant, tenant=tenant)
     if link is not None:
         return RedirectResponse(link, headers={"Cache-Control": "private, no-store"})
-    stored = services.inspect.image(job_id, variant)
+    stored = services.inspect.image(job_id, variant, tenant=tenant)
     headers = {
         "Content-Disposition": format_disposition("inline", stored.file_name),
         "Cache-Control": "private, no-cache",
@@ -117,9 +117,9 @@ def image(request: Request, job_id: JobId, variant: ReadableVariant, services: S
     status_code=202,
     responses=problems(errors.JobNotFoundError, errors.IllegalTransitionError, errors.OverloadedError, *COMMON),
 )
-def retry(job_id: JobId, services: Services) -> SubmittedJob:
+def retry(job_id: JobId, services: Services, tenant: Tenant) -> SubmittedJob:
     """Queues a job again that failed or needs review."""
-    return SubmittedJob.of(services.retry(job_id))
+    return SubmittedJob.of(services.retry(job_id, tenant=tenant))
 
 
 @router.post(
@@ -128,9 +128,9 @@ def retry(job_id: JobId, services: Services) -> SubmittedJob:
     response_model_exclude_unset=True,
     responses=problems(errors.JobNotFoundError, errors.IllegalTransitionError, *COMMON),
 )
-def release(job_id: JobId, services: Services, caller: Caller) -> JobState:
+def release(job_id: JobId, services: Services, tenant: Tenant, caller: Caller) -> JobState:
     """Completes a job that needs review: someone has looked at `/jobs/{job_id}/image?variant=review`."""
-    return _state(services.release(job_id), services, caller)
+    return _state(services.release(job_id, tenant=tenant), services, caller)
 
 
 @router.delete(
@@ -140,6 +140,6 @@ def release(job_id: JobId, services: Services, caller: Caller) -> JobState:
     response_class=Response,
     responses=problems(errors.JobNotFoundError, *COMMON),
 )
-def erase(job_id: JobId, services: Services) -> None:
+def erase(job_id: JobId, services: Services, tenant: Tenant) -> None:
     """Removes a job's images and everything that was found in them. It cannot be undone."""
-    services.erase(job_id)
+    services.erase(job_id, tenant=tenant)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from streetveil import errors
-from streetveil.api.dependencies import JobId, Services, allowed
+from streetveil.api.dependencies import JobId, Services, Tenant, allowed
 from streetveil.api.disposition import format_disposition
 from streetveil.api.openapi import problems
 from streetveil.api.routes.jobs import COMMON, NO_RESULT
@@ -40,6 +40,7 @@ _FAILURES = (errors.JobNotFoundError, *NO_RESULT, *COMMON)
 def mask(
     job_id: JobId,
     services: Services,
+    tenant: Tenant,
     kind: Annotated[
         MaskKind,
         Query(
@@ -49,16 +50,16 @@ def mask(
     ] = MaskKind.BINARY,
 ) -> Response:
     """Which pixels were redacted, drawn from the regions of the result."""
-    job = services.inspect.job(job_id)
+    job = services.inspect.job(job_id, tenant=tenant)
     result = result_of(job)
     pieces = mask_png(regions_in(result.blur_metadata), Size(job.width, job.height), kind)
     return StreamingResponse(pieces, headers=_headers("inline", job, "mask.png"), media_type=MEDIA_TYPE)
 
 
 @router.get("/jobs/{job_id}/regions", responses=problems(*_FAILURES))
-def regions(job_id: JobId, services: Services, response: Response) -> RegionList:
+def regions(job_id: JobId, services: Services, tenant: Tenant, response: Response) -> RegionList:
     """The regions that were redacted, as a file to download."""
-    job = services.inspect.job(job_id)
+    job = services.inspect.job(job_id, tenant=tenant)
     result = result_of(job)
     response.headers.update(_headers("attachment", job, "regions.json"))
     return RegionList.of(job, result)

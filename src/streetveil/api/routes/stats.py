@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from streetveil import errors
-from streetveil.api.dependencies import Services, allowed
+from streetveil.api.dependencies import Services, Tenant, allowed
 from streetveil.api.openapi import problems
 from streetveil.api.report_schemas import QueueState, ServiceStats
 from streetveil.domain.access import Scope
@@ -18,12 +18,12 @@ router = APIRouter(
 
 
 @router.get("/stats")
-def stats(services: Services) -> ServiceStats:
-    """Throughput, latency, success rate, confidence per model, and the workers."""
-    return ServiceStats.of(services.inspect.stats())
+def stats(services: Services, tenant: Tenant) -> ServiceStats:
+    """Throughput, latency, success rate and confidence per model over the caller's jobs, and the workers."""
+    return ServiceStats.of(services.inspect.stats(tenant=tenant))
 
 
 @router.get("/queue-status")
-def queue_status(services: Services) -> QueueState:
-    """How full the queue is."""
-    return QueueState.of(services.inspect.queue_status())
+def queue_status(services: Services, tenant: Tenant) -> QueueState:
+    """How far the caller's jobs fill the queue."""
+    return QueueState.of(services.inspect.queue_status(tenant=tenant))

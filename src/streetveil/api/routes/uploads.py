@@ -7,7 +7,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from streetveil import errors
-from streetveil.api.dependencies import IdempotencyKey, Services, Threads, allowed
+from streetveil.api.dependencies import IdempotencyKey, Services, Tenant, Threads, allowed
 from streetveil.api.errors import public_detail
 from streetveil.api.forms import many_photos, options_of, single_photo
 from streetveil.api.incoming import ReceivedFile
@@ -53,16 +53,21 @@ FILE_PROBLEMS = (
     responses=problems(*FORM_PROBLEMS, *FILE_PROBLEMS, errors.IdempotencyConflictError),
 )
 async def upload(
-    request: Request, response: Response, services: Services, threads: Threads, key: IdempotencyKey
+    request: Request,
+    response: Response,
+    services: Services,
+    threads: Threads,
+    tenant: Tenant,
+    key: IdempotencyKey,
 ) -> SubmittedJob:
     """Stores a photo and queues it. Once answered with 202 it is never lost."""
     threads.ensure_room()
-    await run_sync(services.submit.ensure_capacity, key)
+    await run_sync(services.submit.ensure_capacity, tenant, key)
     async with received_form(
         request, single_photo(services), idle_timeout_s=services.idle_timeout_s, limiter=threads.limiter
     ) as form:
         options = options_of(form.fields, services)
-        job = await run_sync(_submit_one, services, only_file(form), options, key, limiter=threads.limiter)
+        job = await run_sync(_submit_one, services, only_file(form), options, tenant, key, limiter=threads.limiter)
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/status/{job.id}"
     return SubmittedJob.of(job)
 
@@ -74,14 +79,14 @@ async def upload(
     openapi_extra=photo_form("files", many=True),
     responses=problems(*FORM_PROBLEMS),
 )
-async def batch_upload(request: Request, services: Services) -> SubmittedBatch:
+async def batch_upload(request: Request, services: Services, tenant: Tenant) -> SubmittedBatch:
     """The same for several photos. A file that cannot be taken is told in its place and stops none of the others."""
     if "idempotency-key" in request.headers:
         raise MalformedRequestError("Idempotency-Key is understood by /upload only.")
-    await run_sync(services.submit.ensure_capacity)
+    await run_sync(services.submit.ensure_capacity, tenant)
     async with received_form(request, many_photos(services), idle_timeout_s=services.idle_timeout_s) as form:
         options = options_of(form.fields, services)
-        return await run_sync(_submit_all, services, form, options)
+        return await run_sync(_submit_all, services, form, options, tenant)
 
 
 def only_file(form: Form) -> ReceivedFile:
@@ -92,13 +97,13 @@ def only_file(form: Form) -> ReceivedFile:
     return file
 
 
-def _submit_one(services: ApiServices, file: ReceivedFile, options: JobOptions, key: str | None) -> Job:
-    return services.submit(_upload(file), options, idempotency_key=key)
+def _submit_one(services: ApiServices, file: ReceivedFile, options: JobOptions, tenant: str, key: str | None) -> Job:
+    return services.submit(_upload(file), options, tenant=tenant, idempotency_key=key)
 
 
-def _submit_all(services: ApiServices, form: Form, options: JobOptions) -> SubmittedBatch:
-    batch_id = services.submit.new_batch()
-    outcomes = [_submit_in_batch(services, file, options, batch_id) for file in form.files]
+def _submit_all(services: ApiServices, form: Form, options: JobOptions, tenant: str) -> SubmittedBatch:
+    batch_id = services.submit.new_batch(tenant=tenant)
+    outcomes = [_submit_in_batch(services, file, options, tenant, batch_id) for file in form.files]
     accepted = sum(isinstance(outcome, SubmittedJob) for outcome in outcomes)
     return SubmittedBatch(
         batch_id=batch_id,
@@ -110,12 +115,12 @@ def _submit_all(services: ApiServices, form: Form, options: JobOptions) -> Submi
 
 
 def _submit_in_batch(
-    services: ApiServices, file: ReceivedFile | RefusedFile, options: JobOptions, batch_id: str
+    services: ApiServices, file: ReceivedFile | RefusedFile, options: JobOptions, tenant: str, batch_id: str
 ) -> SubmittedJob | RejectedFile:
     if isinstance(file, RefusedFile):
         return _rejected(file.filename, file.error)
     try:
-        return SubmittedJob.of(services.submit(_upload(file), options, batch_id=batch_id))
+        return SubmittedJob.of(services.submit(_upload(file), options, tenant=tenant, batch_id=batch_id))
     except StreetveilError as error:
         return _rejected(file.filename, error)
     except Exception as error:  # noqa: BLE001  # jobs before this one are accepted, and their ids must not be lost
