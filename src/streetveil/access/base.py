@@ -10,7 +10,7 @@ from streetveil.domain.access import Principal
 class Authenticator(Protocol):
     """Turns what a caller shows into who they are. Safe to call from several threads at once; may block."""
 
-    def __call__(self, token: str) -> Principal:
+    def __call__(self, token: str, /) -> Principal:
         """The caller that the bearer token names.
 
         Raises:

@@ -57,8 +57,10 @@ def shared_secret(secret: str) -> VerificationKey:
     """The key of HS256.
 
     Raises:
-        ConfigurationError: it is too short.
+        ConfigurationError: it is too short, or not meant to be a secret.
     """
+    if secret.startswith("-----BEGIN"):
+        raise ConfigurationError("JWT_SECRET is a key in PEM form; a public one is named by JWT_PUBLIC_KEY_FILE.")
     if len(secret.encode()) < MIN_SECRET_BYTES:
         raise ConfigurationError(
             f"JWT_SECRET must have at least {MIN_SECRET_BYTES} bytes; `openssl rand -base64 48` makes one."

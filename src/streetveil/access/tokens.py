@@ -37,7 +37,7 @@ class JwtAuthenticator:
         self._audience = audience
         self._leeway_s = leeway_s
 
-    def __call__(self, token: str) -> Principal:
+    def __call__(self, token: str, /) -> Principal:
         if len(token) > MAX_TOKEN_BYTES:
             raise InvalidTokenError("The token is too long.")
         header = _header(token)

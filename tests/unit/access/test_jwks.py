@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from tests.support.http_stub import Answer, HttpStub, Request
 
 from streetveil.access.jwks import RemoteKeys
 from streetveil.access.tokens import JwtAuthenticator
-from streetveil.errors import ConfigurationError, KeysUnavailableError, UnauthenticatedError
+from streetveil.errors import ConfigurationError, InvalidTokenError, KeysUnavailableError
 
 URL = "https://id.test/jwks.json"
 
@@ -94,6 +98,74 @@ def test_made_up_names_do_not_flood_the_provider(keys: RemoteKeys, provider: Pro
     assert provider.asked == 1
 
 
+def test_a_slow_provider_keeps_nobody_waiting_who_can_go_on(clock: Clock, rsa_key: rsa.RSAPrivateKey) -> None:
+    asked, answer = threading.Event(), threading.Event()
+    documents = [{"keys": [published(rsa_key, "one")]}]
+
+    def fetch(_url: str) -> Mapping[str, Any]:
+        if len(documents) > 1:
+            asked.set()
+            assert answer.wait(30)
+        return documents[-1]
+
+    keys = RemoteKeys(URL, fetch=fetch, clock=clock)
+    assert keys.key("one") is not None
+    documents.append({"keys": [published(rsa_key, "one"), published(rsa_key, "two")]})
+    clock.now += 301
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(keys.key, "two")
+        try:
+            assert asked.wait(30)
+            assert keys.key("one") is not None
+            with pytest.raises(KeysUnavailableError):
+                keys.key("two")
+        finally:
+            answer.set()
+        assert waiting.result() is not None
+
+
+def test_who_comes_while_the_first_keys_are_fetched_waits_for_them(provider: Provider, clock: Clock) -> None:
+    started, answer = threading.Event(), threading.Event()
+
+    def fetch(url: str) -> Mapping[str, Any]:
+        started.set()
+        assert answer.wait(30)
+        return provider(url)
+
+    keys = RemoteKeys(URL, fetch=fetch, clock=clock)
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(keys.key, "one") for _ in range(4)]
+        assert started.wait(30)
+        answer.set()
+        assert all(future.result() is not None for future in waiting)
+    assert provider.asked == 1
+
+
+def test_keys_come_over_http_and_bad_answers_are_survived(rsa_key: rsa.RSAPrivateKey, clock: Clock) -> None:
+    good = Answer(200, json.dumps({"keys": [published(rsa_key, "one")]}).encode())
+    bad = [
+        Answer(500, good.body),
+        Answer(302, headers={"Location": "/elsewhere"}),
+        Answer(200, b"no JSON"),
+        Answer(200, b"[" * 100_000),
+        Answer(200, b"[]"),
+        Answer(200, b" " * (1024 * 1024 + 1)),
+    ]
+    with HttpStub() as stub:
+        keys = RemoteKeys(f"{stub.endpoint}/jwks.json", clock=clock)
+        for answer in [good, *bad]:
+            stub.answer = partial(_answer, answer)
+            clock.now += 301
+            assert keys.key("one") is not None
+        assert [request.path for request in stub.requests] == ["/jwks.json"] * (1 + len(bad))
+    clock.now += 301
+    assert keys.key("one") is not None  # and nobody answers at all
+
+
+def _answer(answer: Answer, _request: Request) -> Answer:
+    return answer
+
+
 def test_while_the_provider_is_down_the_last_keys_serve_for_a_day(
     keys: RemoteKeys, provider: Provider, clock: Clock
 ) -> None:
@@ -152,7 +224,7 @@ def test_a_token_without_a_key_s_name_holds_where_there_is_one_key(
     token = jwt.encode({"sub": "ann", "exp": now + timedelta(hours=1)}, rsa_key, "RS256")
     assert JwtAuthenticator(keys)(token).subject == "ann"
     two = Provider([*provider.keys, published(rsa_key, "again")])
-    with pytest.raises(UnauthenticatedError):
+    with pytest.raises(InvalidTokenError):
         JwtAuthenticator(RemoteKeys(URL, fetch=two))(token)
 
 

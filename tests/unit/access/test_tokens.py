@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,11 +19,14 @@ from streetveil.access.issue import TokenIssuer
 from streetveil.access.keys import OneKey, public_key, shared_secret
 from streetveil.access.tokens import MAX_TOKEN_BYTES, JwtAuthenticator
 from streetveil.domain.access import DEFAULT_TENANT, Principal, Scope
-from streetveil.errors import ConfigurationError, UnauthenticatedError
+from streetveil.errors import ConfigurationError, InvalidTokenError
 
 SECRET = "0123456789abcdef0123456789abcdef"
 ANN = Principal("ann", "city", frozenset({Scope.UPLOAD, Scope.READ_ORIGINAL}))
 HOUR = timedelta(hours=1)
+
+
+DEEP = base64.urlsafe_b64encode(b"[" * 6000).decode() + ".e30.e30"
 
 
 def pem_of(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
@@ -117,7 +121,7 @@ def test_scopes_of_another_shape_allow_nothing(authenticate: JwtAuthenticator, n
 def test_a_token_with_wrong_claims_does_not_hold(
     authenticate: JwtAuthenticator, now: datetime, changes: dict[str, object]
 ) -> None:
-    with pytest.raises(UnauthenticatedError):
+    with pytest.raises(InvalidTokenError):
         authenticate(signed(claims_of(now, **changes)))
 
 
@@ -125,23 +129,25 @@ def test_a_token_with_wrong_claims_does_not_hold(
 def test_a_token_that_nobody_signed_does_not_hold(
     authenticate: JwtAuthenticator, now: datetime, algorithm: str
 ) -> None:
-    with pytest.raises(UnauthenticatedError):
+    with pytest.raises(InvalidTokenError):
         authenticate(by_hand({"alg": algorithm, "typ": "JWT"}, claims_of(now), None))
 
 
 def test_a_public_key_never_serves_as_a_shared_secret(rsa_key: rsa.RSAPrivateKey, now: datetime) -> None:
     pem = pem_of(rsa_key)
-    authenticate = JwtAuthenticator(OneKey(public_key(pem)))
+    authenticate = JwtAuthenticator(OneKey(public_key(pem)), audience="streetveil")
     forged = by_hand({"alg": "HS256", "typ": "JWT"}, claims_of(now), pem.encode())
-    with pytest.raises(UnauthenticatedError):
+    with pytest.raises(InvalidTokenError):
         authenticate(forged)
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_only_the_key_s_own_algorithm_is_taken(authenticate: JwtAuthenticator, now: datetime, algorithm: str) -> None:
     long = SECRET * 2
-    with pytest.raises(UnauthenticatedError):
-        JwtAuthenticator(OneKey(shared_secret(long)))(jwt.encode(claims_of(now), long, algorithm))
+    with pytest.raises(InvalidTokenError):
+        JwtAuthenticator(OneKey(shared_secret(long)), audience="streetveil")(
+            jwt.encode(claims_of(now), long, algorithm)
+        )
 
 
 def test_a_key_inside_the_token_is_not_believed(rsa_key: rsa.RSAPrivateKey, now: datetime) -> None:
@@ -150,12 +156,12 @@ def test_a_key_inside_the_token_is_not_believed(rsa_key: rsa.RSAPrivateKey, now:
     forged = jwt.encode(
         claims_of(now), rsa_key, "RS256", headers={"jwk": own, "jku": "https://evil.test/", "x5u": "https://evil.test/"}
     )
-    with pytest.raises(UnauthenticatedError):
-        JwtAuthenticator(OneKey(public_key(pem_of(ours))))(forged)
+    with pytest.raises(InvalidTokenError):
+        JwtAuthenticator(OneKey(public_key(pem_of(ours))), audience="streetveil")(forged)
 
 
 def test_a_token_that_demands_what_we_do_not_know_does_not_hold(authenticate: JwtAuthenticator, now: datetime) -> None:
-    with pytest.raises(UnauthenticatedError):
+    with pytest.raises(InvalidTokenError):
         authenticate(by_hand({"alg": "HS256", "crit": ["exp2"], "exp2": 1}, claims_of(now), SECRET.encode()))
 
 
@@ -164,21 +170,40 @@ def test_a_changed_token_does_not_hold(authenticate: JwtAuthenticator, now: date
     changed = json.loads(base64.urlsafe_b64decode(body + "=="))
     changed["scope"] = "admin"
     forged = base64.urlsafe_b64encode(json.dumps(changed).encode()).rstrip(b"=").decode()
-    with pytest.raises(UnauthenticatedError):
+    with pytest.raises(InvalidTokenError):
         authenticate(f"{header}.{forged}.{signature}")
 
 
-@pytest.mark.parametrize("text", ["", ".", "..", "a.b.c", "é.ü.ö", "x" * (MAX_TOKEN_BYTES + 1), "\x00", "e30.e30.e30"])
+@pytest.mark.parametrize(
+    "text", ["", ".", "..", "a.b.c", "é.ü.ö", "x" * (MAX_TOKEN_BYTES + 1), "\x00", "e30.e30.e30", DEEP]
+)
 def test_what_is_no_token_is_refused_without_being_repeated(authenticate: JwtAuthenticator, text: str) -> None:
-    with pytest.raises(UnauthenticatedError) as caught:
+    with pytest.raises(InvalidTokenError) as caught:
         authenticate(text)
     assert len(text) < 3 or text not in caught.value.detail
+
+
+def test_a_token_for_somebody_is_not_for_a_service_that_has_no_name(now: datetime) -> None:
+    authenticate = JwtAuthenticator(OneKey(shared_secret(SECRET)))
+    assert authenticate(signed(claims_of(now, aud=None))).subject == "ann"
+    with pytest.raises(InvalidTokenError):
+        authenticate(signed(claims_of(now, aud="another")))
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), 10**400])
+@pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
+def test_times_that_are_none_break_nothing(
+    authenticate: JwtAuthenticator, now: datetime, claim: str, number: float
+) -> None:
+    with suppress(InvalidTokenError):
+        authenticate(signed(claims_of(now, **{claim: number})))
 
 
 def test_short_secrets_and_weak_keys_are_refused_at_start() -> None:
     weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     for make in (
         lambda: shared_secret("short"),
+        lambda: shared_secret(pem_of(weak)),
         lambda: public_key("no key"),
         lambda: public_key(pem_of(weak)),
         lambda: public_key(pem_of(ec.generate_private_key(ec.SECP384R1()))),

@@ -191,7 +191,7 @@ HOLDS = token(*Scope)
     ids=lambda value: value[:20],
 )
 def test_a_header_that_shows_no_token_that_holds_is_a_401(client: httpx.Client, header: str, code: str) -> None:
-    response = client.get("/jobs", headers={"Authorization": header.encode("latin-1")})
+    response = client.get("/jobs", headers=[(b"Authorization", header.encode("latin-1"))])
     assert response.status_code == 401
     assert response.json()["code"] == code
     assert response.headers["WWW-Authenticate"] == (

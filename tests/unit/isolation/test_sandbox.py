@@ -34,9 +34,10 @@ def assert_forbidden(pool, what, version):
 def test_it_knows_no_secret_of_the_environment(open_own_pool, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     monkeypatch.setenv("DATABASE_URL", "mysql://u:secret@db/x")
+    monkeypatch.setenv("JWT_SECRET", "x" * 32)
     names = tried(open_own_pool(size=1), "environment").split(",")
     assert "PATH" in names
-    assert not {"AWS_SECRET_ACCESS_KEY", "DATABASE_URL"} & set(names)
+    assert not {"AWS_SECRET_ACCESS_KEY", "DATABASE_URL", "JWT_SECRET"} & set(names)
 
 
 def test_it_cannot_look_into_its_parent(pool):

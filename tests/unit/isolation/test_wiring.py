@@ -38,6 +38,8 @@ def test_they_are_told_no_secret_and_no_address():
             "redis_url": "redis://:hidden@queue",
             "aws_secret_access_key": "hidden",
             "aws_access_key_id": "hidden",
+            "jwt_secret": "hidden",
+            "jwks_url": "https://hidden",
         }
     )
     assert "hidden" not in json.dumps(bootstrap._for_children(settings))
