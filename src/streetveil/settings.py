@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -19,6 +19,7 @@ from pydantic_settings.sources import DotEnvSettingsSource, EnvSettingsSource
 
 from streetveil.domain.options import MetadataPolicy, Profile, Style
 from streetveil.errors import ConfigurationError
+from streetveil.secret_settings import FILE_SUFFIX, is_widely_known, read_secret_files
 
 _MIB = 1024 * 1024
 # PIPELINE_CONFIG nests the store's settings; each name there is one of ours here.
@@ -51,6 +52,14 @@ class Settings(BaseSettings):
     aws_region: str = Field("us-east-1", description="S3 region.")
     s3_encryption: Literal["AES256", "aws:kms", "none"] = Field(
         "AES256", description="Encryption at rest: AES256, aws:kms or none."
+    )
+    allow_unencrypted: bool = Field(
+        False,  # noqa: FBT003
+        description="Take S3_ENCRYPTION=none.",
+    )
+    allow_default_passwords: bool = Field(
+        False,  # noqa: FBT003
+        description="Take the passwords of the development compose file and others that everybody knows.",
     )
     s3_kms_key_id: str | None = Field(None, description="Key of aws:kms; without it the account's default key.")
     s3_addressing: Literal["auto", "path", "virtual"] = Field(
@@ -197,7 +206,7 @@ def load_settings(
         ConfigurationError: a value is not allowed, or the file named by `PIPELINE_CONFIG` cannot be used;
             the message names the setting and its place, never a value.
     """
-    places: list[tuple[str, Mapping[str, Any]]] = []
+    places: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = []  # name, settings, all that is written there
     environment = EnvSettingsSource(Settings)
     try:
         dotenv = DotEnvSettingsSource(Settings, env_file=env_file, env_file_encoding="utf-8")
@@ -205,21 +214,51 @@ def load_settings(
         raise ConfigurationError(f"{env_file} cannot be read: it must be a text file in UTF-8.") from error
     pipeline_config = environment.env_vars.get("pipeline_config") or dotenv.env_vars.get("pipeline_config")
     if pipeline_config:
-        places.append((f"PIPELINE_CONFIG {pipeline_config}", _read_pipeline_config(Path(pipeline_config))))
-    places.append((".env", dotenv()))
-    places.append(("environment", environment()))
-    places.append(("command line", {name: value for name, value in (overrides or {}).items() if value is not None}))
+        place = f"PIPELINE_CONFIG {pipeline_config}"
+        named = _read_pipeline_config(Path(pipeline_config))
+        places.append((place, named, named))
+    places.append((".env", dotenv(), dotenv.env_vars))
+    places.append(("environment", environment(), environment.env_vars))
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    places.append(("command line", given, given))
 
     values: dict[str, Any] = {}
     origins = dict.fromkeys(Settings.model_fields, "default")
-    for place, found in places:
+    for place, found, written in places:
         for name in found.keys() & Settings.model_fields.keys():
             values[name] = found[name]
             origins[name] = place
+        for name, (secret, origin) in read_secret_files(_secret_names(), written, place).items():
+            values[name] = secret
+            origins[name] = origin
     try:
-        return LoadedSettings(Settings(**values), origins)
+        settings = Settings(**values)
     except ValidationError as error:
         raise ConfigurationError("; ".join(_explain(problem, origins) for problem in error.errors())) from None
+    _refuse_what_protects_nothing(settings, origins)
+    return LoadedSettings(settings, origins)
+
+
+def _secret_names() -> list[str]:
+    """The settings that are secrets: each may also be given as a file."""
+    fields = Settings.model_fields.items()
+    return [name for name, field in fields if SecretStr in (field.annotation, *get_args(field.annotation))]
+
+
+def _refuse_what_protects_nothing(settings: Settings, origins: Mapping[str, str]) -> None:
+    """Raises ConfigurationError for what must not come about by mistake."""
+    for name in _secret_names() if not settings.allow_default_passwords else ():
+        secret: SecretStr | None = getattr(settings, name)
+        if secret is not None and is_widely_known(secret.get_secret_value()):
+            raise ConfigurationError(
+                f"{name.upper()} (from {origins[name]}) has a password that everybody knows. Choose another; for "
+                "development alone there is ALLOW_DEFAULT_PASSWORDS=1."
+            )
+    if settings.s3_encryption == "none" and not settings.allow_unencrypted:
+        raise ConfigurationError(
+            f"S3_ENCRYPTION (from {origins['s3_encryption']}) is none: photos would lie in the bucket as the bucket is "
+            "set. Where that is meant, set ALLOW_UNENCRYPTED=1 too."
+        )
 
 
 def _explain(problem: Any, origins: Mapping[str, str]) -> str:  # noqa: ANN401 - pydantic's own loosely typed dict
@@ -237,9 +276,12 @@ def _read_pipeline_config(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not isinstance(content.get("aws_config", {}), dict):
         raise ConfigurationError(f"PIPELINE_CONFIG names {path}, which must hold a JSON object.")
     aws = content.pop("aws_config", {})
-    unknown = (content.keys() - Settings.model_fields.keys()) | (aws.keys() - _AWS_CONFIG.keys())
+    secrets = {name + FILE_SUFFIX for name in _secret_names()}
+    in_aws = {name + suffix: ours + suffix for name, ours in _AWS_CONFIG.items() for suffix in ("", FILE_SUFFIX)}
+    known_in_aws = {name for name, ours in in_aws.items() if ours in Settings.model_fields or ours in secrets}
+    unknown = (content.keys() - Settings.model_fields.keys() - secrets) | (aws.keys() - known_in_aws)
     if unknown:
         raise ConfigurationError(f"PIPELINE_CONFIG {path} has settings nobody knows: {', '.join(sorted(unknown))}.")
-    named = content | {_AWS_CONFIG[name]: value for name, value in aws.items()}
+    named = content | {in_aws[name]: value for name, value in aws.items()}
     # As in the environment, nothing and an empty text mean that it is not set.
     return {name: value for name, value in named.items() if value not in (None, "")}

@@ -64,7 +64,8 @@ def _options(query: Mapping[str, Any]) -> dict[str, Any]:
             options[name] = _truth(name, value)
         elif name != "charset":  # often written there; it is always utf8mb4
             known = ", ".join((*_TLS_FILES, *_TLS_SWITCHES, *_OTHERS))
-            raise ConfigurationError(f"DATABASE_URL has an option {name[:40]!r} that is not known; these are: {known}.")
+            # Not repeated: behind a ? that is not percent-encoded stands the rest of a password.
+            raise ConfigurationError(f"DATABASE_URL has after its ? an option that is not known; these are: {known}.")
     if "ssl_ca" in options:
         # Naming an authority says that the server is to be proven.
         options = {"ssl_verify_cert": True, "ssl_verify_identity": True} | options

@@ -25,9 +25,10 @@ def configure_logging(level: str, form: str = "auto", stream: TextIO | None = No
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    # The console renderer formats tracebacks itself; JSON needs them as text before.
+    # The console renderer formats tracebacks itself; JSON needs them as text before. Neither shows what variables
+    # hold: secrets and photos are among it.
     renderers: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
