@@ -1,6 +1,6 @@
 """A MariaDB database that tests use one after the other."""
 
-from sqlalchemy import delete
+from sqlalchemy import delete, text
 
 from streetveil.database.engine import open_engine
 from streetveil.database.tables import Base
@@ -18,8 +18,10 @@ class MigratedMariaDb:
     def emptied(self) -> str:
         """The URL, now of a database without rows."""
         with self._engine.begin() as connection:
+            connection.execute(text("TRUNCATE TABLE audit_log"))  # from which no row can be removed
             for table in reversed(Base.metadata.sorted_tables):
-                connection.execute(delete(table))
+                if table.name != "audit_log":
+                    connection.execute(delete(table))
         return self.url
 
     def close(self) -> None:

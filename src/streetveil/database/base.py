@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
+from streetveil.database.audit_base import AuditRepository
 from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import Job, JobFailure, JobResult, JobStatus
 from streetveil.domain.reports import JobFilter, RecentJobs
@@ -241,6 +242,9 @@ class UnitOfWork(Protocol):
     @property
     def turns(self) -> TurnRepository: ...
 
+    @property
+    def audit(self) -> AuditRepository: ...
+
     def after_commit(self, action: Callable[[], None]) -> None:
         """Runs `action` once the transaction is durable; drops it where it is rolled back.
 
@@ -266,6 +270,13 @@ class Database(Protocol):
 
     def snapshot(self) -> AbstractContextManager[UnitOfWork]:
         """For reading: waits for no writer."""
+        ...
+
+    def forget_erased(self) -> bool:
+        """Empties the database's own log of what rows were before; False where that cannot be done now.
+
+        It is SQLite's that can be emptied from here; docs/security.md says what servers keep.
+        """
         ...
 
     def check(self) -> None:

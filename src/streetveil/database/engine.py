@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from streetveil.database.mysql import BACKENDS, open_mysql
@@ -73,6 +74,30 @@ def patient_engine(engine: Engine) -> Engine:
     if engine.url.get_backend_name() == "sqlite":
         return engine
     return open_engine(engine.url.render_as_string(hide_password=False), pool_size=1, timeout_s=3600.0)
+
+
+def forget_in_log(engine: Engine) -> bool:
+    """Empties SQLite's write-ahead log, in which rows stand as they were before they were erased.
+
+    False where it cannot be done now: a transaction of others lasted longer than a second, say. It is overwritten
+    with time all the same.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    try:
+        connection = engine.raw_connection()
+    except PoolTimeoutError:
+        return False
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 1000")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        row = cursor.fetchone()  # whether others were in the way, and two numbers of pages
+        return row is not None and row[0] == 0
+    except sqlite3.Error:
+        return False
+    finally:
+        connection.invalidate()  # it is closed: its patience is not that of the others
 
 
 def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:

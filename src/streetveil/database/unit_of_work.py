@@ -15,8 +15,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from streetveil.database import schema
+from streetveil.database.audit import SqlAuditRepository
 from streetveil.database.base import T, UnitOfWork
-from streetveil.database.engine import WRITING, patient_engine
+from streetveil.database.engine import WRITING, forget_in_log, patient_engine
 from streetveil.database.failures import can_be_repeated, translate
 from streetveil.database.housekeeping import SqlTurnRepository, SqlWorkerRepository
 from streetveil.database.repositories import SqlBatchRepository, SqlJobRepository
@@ -38,6 +39,7 @@ class SqlUnitOfWork:
         self.batches = SqlBatchRepository(session)
         self.workers = SqlWorkerRepository(session)
         self.turns = SqlTurnRepository(session)
+        self.audit = SqlAuditRepository(session)
         self._actions: list[Callable[[], None]] = []
 
     def after_commit(self, action: Callable[[], None]) -> None:
@@ -111,6 +113,9 @@ class SqlDatabase:
             SchemaMismatchError, DatabaseUnavailableError: as for `upgrade`.
         """
         self._migrate(lambda connection: schema.downgrade(connection, revision))
+
+    def forget_erased(self) -> bool:
+        return forget_in_log(self._engine)
 
     def check(self) -> None:
         try:

@@ -1,0 +1,160 @@
+"""Every query about the audit log. `audit_base.py` says what each promises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from streetveil.database.audit_tables import AuditAnchorRecord, AuditInboxRecord, AuditLogRecord
+from streetveil.domain.audit import (
+    AuditAction,
+    AuditEvent,
+    AuditHead,
+    AuditRecord,
+    canonical_json,
+    moment_text,
+)
+
+_UNREADABLE = datetime.min.replace(tzinfo=UTC)
+
+
+class SqlAuditRepository:
+    """An `AuditRepository` within one session's transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, event: AuditEvent) -> None:
+        self._session.connection().execute(insert(AuditInboxRecord).values(id=event.id, **_columns(event)))
+
+    def waiting(self, limit: int) -> list[AuditEvent]:
+        rows = self._session.scalars(select(AuditInboxRecord).order_by(AuditInboxRecord.id).limit(limit))
+        return [_event(row, row.id) for row in rows]
+
+    def waiting_of(self, job_id: str) -> list[AuditEvent]:
+        rows = self._session.scalars(
+            select(AuditInboxRecord).where(AuditInboxRecord.job_id == job_id).order_by(AuditInboxRecord.id)
+        )
+        return [_event(row, row.id) for row in rows]
+
+    def count_waiting(self) -> int:
+        return self._session.scalar(select(func.count()).select_from(AuditInboxRecord)) or 0
+
+    def append(self, records: Sequence[AuditRecord]) -> bool:
+        rows = [
+            {
+                "number": record.number,
+                "event_id": record.event.id,
+                "previous": record.previous,
+                "hash": record.hash,
+                **_columns(record.event),
+            }
+            for record in records
+        ]
+        try:
+            self._session.connection().execute(insert(AuditLogRecord), rows)
+        except IntegrityError:  # another process was the first
+            self._session.rollback()
+            return False
+        ids = [record.event.id for record in records]
+        self._session.connection().execute(delete(AuditInboxRecord).where(AuditInboxRecord.id.in_(ids)))
+        return True
+
+    def head(self) -> AuditHead:
+        columns = select(AuditLogRecord.number, AuditLogRecord.hash)
+        row = self._session.execute(columns.order_by(AuditLogRecord.number.desc()).limit(1)).one_or_none()
+        anchor = self.anchor()
+        return AuditHead(*row) if row is not None and row.number > anchor.number else anchor
+
+    def anchor(self) -> AuditHead:
+        columns = select(AuditAnchorRecord.number, AuditAnchorRecord.hash)
+        row = self._session.execute(columns.order_by(AuditAnchorRecord.number.desc()).limit(1)).one_or_none()
+        return AuditHead(*row) if row is not None else AuditHead()
+
+    def records(self, *, after: int, limit: int) -> list[AuditRecord]:
+        statement = select(AuditLogRecord).where(AuditLogRecord.number > after)
+        return [_record(row) for row in self._session.scalars(statement.order_by(AuditLogRecord.number).limit(limit))]
+
+    def newest(self, limit: int, *, job_id: str | None = None) -> list[AuditRecord]:
+        statement = select(AuditLogRecord).order_by(AuditLogRecord.number.desc()).limit(limit)
+        if job_id is not None:
+            statement = statement.where(AuditLogRecord.job_id == job_id)
+        return [_record(row) for row in self._session.scalars(statement)]
+
+    def last_before(self, moment: datetime) -> AuditHead | None:
+        first_kept = self._session.scalar(
+            select(AuditLogRecord.number)
+            .where(AuditLogRecord.at >= moment_text(moment))
+            .order_by(AuditLogRecord.number)
+            .limit(1)
+        )
+        columns = select(AuditLogRecord.number, AuditLogRecord.hash).order_by(AuditLogRecord.number.desc()).limit(1)
+        if first_kept is not None:
+            columns = columns.where(AuditLogRecord.number < first_kept)
+        row = self._session.execute(columns).one_or_none()
+        return AuditHead(*row) if row is not None else None
+
+    def move_anchor(self, to: AuditHead) -> None:
+        self._session.connection().execute(insert(AuditAnchorRecord).values(number=to.number, hash=to.hash))
+
+    def drop(self, limit: int) -> int:
+        numbers = select(AuditLogRecord.number).where(AuditLogRecord.number <= self.anchor().number)
+        last = self._session.scalars(numbers.order_by(AuditLogRecord.number).limit(limit)).all()
+        if last:
+            self._session.connection().execute(delete(AuditLogRecord).where(AuditLogRecord.number <= last[-1]))
+        return len(last)
+
+
+def _columns(event: AuditEvent) -> dict[str, Any]:
+    return {
+        "at": moment_text(event.at),
+        "action": str(event.action),
+        "actor": event.actor,
+        "tenant": event.tenant,
+        "job_id": event.job_id,
+        "origin": event.origin,
+        "outcome": event.outcome,
+        "details": canonical_json(event.details),
+    }
+
+
+def _record(row: AuditLogRecord) -> AuditRecord:
+    return AuditRecord(row.number, _event(row, row.event_id), row.previous, row.hash)
+
+
+def _event(row: AuditInboxRecord | AuditLogRecord, event_id: str) -> AuditEvent:
+    """The event of a row, whatever somebody wrote into it: what cannot be read has not the hash that was sealed."""
+    return AuditEvent(
+        id=event_id,
+        at=_moment(row.at),
+        action=AuditAction(row.action) if row.action in set(AuditAction) else row.action,
+        actor=row.actor,
+        tenant=row.tenant,
+        job_id=row.job_id,
+        origin=row.origin,
+        outcome=row.outcome,
+        details=_details(row.details),
+    )
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return _UNREADABLE
+    # Another text for the same moment is a change too.
+    return moment if moment.tzinfo is not None and moment_text(moment) == text else _UNREADABLE
+
+
+def _details(text: str) -> dict[str, Any]:
+    try:
+        details = json.loads(text)
+    except ValueError:
+        details = None
+    return details if isinstance(details, dict) and canonical_json(details) == text else {"unreadable": text}
