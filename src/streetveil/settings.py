@@ -267,6 +267,10 @@ def _explain(problem: Any, origins: Mapping[str, str]) -> str:  # noqa: ANN401 -
 
 
 def _read_pipeline_config(path: Path) -> dict[str, Any]:
+    if str(path).lstrip().startswith("{"):
+        raise ConfigurationError(
+            "PIPELINE_CONFIG holds JSON; it must name a file that does."
+        )  # secrets are not repeated
     try:
         content = json.loads(path.read_text("utf-8"))
     except OSError as error:

@@ -181,3 +181,18 @@ def test_lines_go_to_standard_error(capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert json.loads(captured.err)["event"] == "hello"
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_traceback_does_not_show_what_variables_hold(form):
+    stream = Terminal()
+    configure_logging("DEBUG", form, stream)
+    held = "".join(["in", "a", "variable"])
+
+    try:
+        raise ValueError(len(held))
+    except ValueError:
+        structlog.get_logger("streetveil.jobs").exception("job_crashed")
+
+    assert "ValueError: 11" in stream.getvalue()
+    assert held not in stream.getvalue()
