@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from streetveil.database.audit_base import AuditRepository
+from streetveil.database.webhooks_base import WebhookRepository
 from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import Job, JobFailure, JobResult, JobStatus
 from streetveil.domain.reports import JobFilter, RecentJobs
@@ -241,6 +242,9 @@ class UnitOfWork(Protocol):
 
     @property
     def turns(self) -> TurnRepository: ...
+
+    @property
+    def webhooks(self) -> WebhookRepository: ...
 
     @property
     def audit(self) -> AuditRepository: ...

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, Update, insert, or_, select, updat
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from streetveil.database import statistics
+from streetveil.database import statistics, webhooks
 from streetveil.database.base import BatchRow, Holding
 from streetveil.database.pages import page_ids
 from streetveil.database.records import (
@@ -141,7 +141,10 @@ class SqlJobRepository:
             .where(JobRecord.id == job_id, JobRecord.status.in_(sorted(TRANSITIONS[to])), *only)
             .values(status=to.value, updated_at=now, **values)
         )
-        return self._session.connection().execute(statement).rowcount == 1
+        moved = self._session.connection().execute(statement).rowcount == 1
+        if moved:
+            webhooks.follow(self._session, job_id, to, now)
+        return moved
 
     # --- questions ---
 

@@ -21,6 +21,7 @@ from streetveil.database.engine import WRITING, forget_in_log, patient_engine
 from streetveil.database.failures import can_be_repeated, translate
 from streetveil.database.housekeeping import SqlTurnRepository, SqlWorkerRepository
 from streetveil.database.repositories import SqlBatchRepository, SqlJobRepository
+from streetveil.database.webhooks import SqlWebhookRepository
 from streetveil.errors import StreetveilError
 
 _log = structlog.get_logger(__name__)
@@ -39,6 +40,7 @@ class SqlUnitOfWork:
         self.batches = SqlBatchRepository(session)
         self.workers = SqlWorkerRepository(session)
         self.turns = SqlTurnRepository(session)
+        self.webhooks = SqlWebhookRepository(session)
         self.audit = SqlAuditRepository(session)
         self._actions: list[Callable[[], None]] = []
 

@@ -108,8 +108,9 @@ class Submit:
         tenant: str,
         idempotency_key: str | None = None,
         batch_id: str | None = None,
+        webhook_url: str | None = None,
     ) -> Job:
-        """Stores the photo and queues it.
+        """Stores the photo and queues it; its ends are told at `webhook_url`, which `Notify.check` has seen.
 
         With an `idempotency_key` that the tenant used before for the same content and options, the job made then is
         returned, as it now is, and nothing else happens.
@@ -129,7 +130,7 @@ class Submit:
         job = self._new_job(upload, options, tenant=tenant, idempotency_key=idempotency_key, batch_id=batch_id)
         self._storage.put(job.original_key, upload.content, content_type=job.media_type)
         try:
-            accepted = self._record(job, fingerprint)
+            accepted = self._record(job, fingerprint, webhook_url)
         except OutcomeUnknownError:
             # Where the row is not to be seen it may still come: the original stays until `jobs/maintain` knows.
             accepted = self._recorded(job)
@@ -173,10 +174,12 @@ class Submit:
             idempotency_key=idempotency_key,
         )
 
-    def _record(self, job: Job, fingerprint: str) -> bool:
+    def _record(self, job: Job, fingerprint: str, webhook_url: str | None) -> bool:
         def insert(transaction: UnitOfWork) -> bool:
             if not transaction.jobs.add(job, fingerprint=fingerprint):
                 return False
+            if webhook_url is not None:
+                transaction.webhooks.add(job, webhook_url)
             transaction.after_commit(partial(self._queue.put, job.id))
             return True
 
