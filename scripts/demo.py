@@ -10,12 +10,15 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from streetveil.bootstrap import build_token_issuer
 from streetveil.detection.models import BUS
 from streetveil.detection.weights import ModelCache
-from streetveil.settings import load_settings
+from streetveil.domain.access import DEFAULT_TENANT, Principal, Scope
+from streetveil.settings import Settings, load_settings
 
 
 def main() -> None:
@@ -24,15 +27,28 @@ def main() -> None:
     parser.add_argument("--pid", type=int, required=True, help="process of the service; its end ends the waiting")
     arguments = parser.parse_args()
 
-    wait_until_ready(arguments.url, arguments.pid)
-    cache = ModelCache(load_settings().settings.streetveil_cache)
-    photo = cache.path(BUS)
-    job = upload(arguments.url, photo)
+    settings = load_settings().settings
+    wait_until_up(arguments.url, arguments.pid)
+    if settings.auth_mode == "jwt" and settings.jwt_secret is None:
+        print("\nThe service runs. Its tokens come from elsewhere, so no sample photo is sent.\n", flush=True)
+        return
+    headers = authorization(settings)
+    photo = ModelCache(settings.streetveil_cache).path(BUS)
+    job = upload(arguments.url, photo, headers)
     print(f"\nuploaded   {photo.name} as job {job['job_id']}")
-    show(finished(arguments.url, job["job_id"]))
+    show(finished(arguments.url, job["job_id"], headers))
 
 
-def wait_until_ready(url: str, pid: int) -> None:
+def authorization(settings: Settings) -> dict[str, str]:
+    """What requests must carry: where the service asks for tokens, one for this minute's work."""
+    if settings.auth_mode == "none":
+        return {}
+    demo = Principal("demo", DEFAULT_TENANT, frozenset({Scope.UPLOAD, Scope.READ, Scope.READ_ORIGINAL}))
+    token = build_token_issuer(settings).token(demo, now=datetime.now(UTC), lifetime=timedelta(minutes=5))
+    return {"Authorization": f"Bearer {token}"}
+
+
+def wait_until_up(url: str, pid: int) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
@@ -40,14 +56,14 @@ def wait_until_ready(url: str, pid: int) -> None:
         except ProcessLookupError:
             sys.exit(3)  # it has said itself why
         try:
-            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
+            with urllib.request.urlopen(f"{url}/health/live", timeout=5):
                 return
         except OSError:  # urllib's own errors are of this kind
             time.sleep(0.1)
-    sys.exit("error: the service did not become ready within two minutes")
+    sys.exit("error: the service did not start within two minutes")
 
 
-def upload(url: str, photo: Path) -> dict[str, Any]:
+def upload(url: str, photo: Path, headers: dict[str, str]) -> dict[str, Any]:
     boundary = uuid.uuid4().hex
     body = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{photo.name}"\r\n'
@@ -55,15 +71,15 @@ def upload(url: str, photo: Path) -> dict[str, Any]:
     ).encode()
     body += photo.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
     request = urllib.request.Request(
-        f"{url}/upload", body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        f"{url}/upload", body, {**headers, "Content-Type": f"multipart/form-data; boundary={boundary}"}
     )
     return call(request)
 
 
-def finished(url: str, job_id: str) -> dict[str, Any]:
+def finished(url: str, job_id: str, headers: dict[str, str]) -> dict[str, Any]:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        status = call(urllib.request.Request(f"{url}/status/{job_id}"))
+        status = call(urllib.request.Request(f"{url}/status/{job_id}", headers=headers))
         if status["status"] in ("completed", "failed"):
             return status
         time.sleep(0.05)
