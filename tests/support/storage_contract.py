@@ -85,6 +85,19 @@ class StorageContract:
         assert (item.key, item.size) == (key, 5)
         assert before <= item.modified <= datetime.now(UTC)
 
+    def test_what_lies_in_folders_of_tenants_is_listed_by_its_whole_key(self, store):
+        job_id = new_id()
+        keys = {original_key(tenant, job_id, "jpg") for tenant in (DEFAULT_TENANT, "a", "a-b")}
+        for key in keys:
+            store.put(key, key.encode(), content_type=JPEG)
+        tenants = {f"tenants/{tenant}/original/{job_id}.jpg" for tenant in ("a", "a-b")}
+        assert {item.key for item in store.list("tenants")} == tenants
+        assert {item.key for item in store.list("tenants/a")} == {f"tenants/a/original/{job_id}.jpg"}
+        assert {item.key for item in store.list("original")} == keys - tenants
+        store.delete(tenants)
+        assert list(store.list("tenants")) == []
+        assert store.get(f"original/{job_id}.jpg") == f"original/{job_id}.jpg".encode()
+
     def test_a_file_is_stored_from_where_it_stands(self, store):
         file = io.BytesIO(b"header and content")
         file.seek(len("header and "))

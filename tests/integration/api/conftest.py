@@ -17,6 +17,7 @@ from typing import Any, cast
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from streetveil import bootstrap
 from streetveil.api.access import AccessPolicy
@@ -62,6 +63,7 @@ def _found(label: Label, box: Box) -> Found:
 class Embedded:
     """A running embedded service."""
 
+    app: FastAPI
     client: httpx.Client
     detector: FixedDetector
     data_dir: Path
@@ -89,7 +91,7 @@ OpenEmbedded = Callable[..., Any]
 
 
 @contextmanager
-def _embedded(data_dir: Path, **settings: object) -> Iterator[Embedded]:
+def _embedded(data_dir: Path, *, access: AccessPolicy | None = None, **settings: object) -> Iterator[Embedded]:
     detector = FixedDetector()
     detector.gate.set()
     chosen = Settings.model_validate({"data_dir": data_dir, "num_workers": 1, "isolation": "none", **settings})
@@ -99,7 +101,8 @@ def _embedded(data_dir: Path, **settings: object) -> Iterator[Embedded]:
             "build_anonymiser",
             lambda settings: Anonymiser(detector, PixelRedactor(), max_pixels=settings.max_pixels),
         )
-        app = create_app(lambda: serve._running(chosen), access=AccessPolicy(authenticate=None), version="1.2.3")
+        policy = access or AccessPolicy(authenticate=None)
+        app = create_app(lambda: serve._running(chosen), access=policy, version="1.2.3")
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="on"))
         thread = threading.Thread(target=server.run)
         thread.start()
@@ -108,7 +111,7 @@ def _embedded(data_dir: Path, **settings: object) -> Iterator[Embedded]:
         try:
             port = server.servers[0].sockets[0].getsockname()[1]
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", verify=False) as client:
-                yield Embedded(client, detector, data_dir)
+                yield Embedded(app, client, detector, data_dir)
         finally:
             detector.gate.set()
             server.should_exit = True

@@ -22,16 +22,26 @@ def test_each_claim_has_names_of_its_own():
     assert metadata_key(DEFAULT_TENANT, ID, 3) == f"metadata/{ID}.3.json"
 
 
+def test_those_of_other_tenants_than_the_default_one_have_a_prefix():
+    assert original_key("city-7", ID, "jpg") == f"tenants/city-7/original/{ID}.jpg"
+    assert processed_key("city-7", ID, 2, "jpg") == f"tenants/city-7/processed/{ID}.2.jpg"
+    assert metadata_key("city-7", ID, 1) == f"tenants/city-7/metadata/{ID}.json"
+
+
+@pytest.mark.parametrize("tenant", [DEFAULT_TENANT, "city-7", "x" * 32])
 @pytest.mark.parametrize("claim", [1, 2, 17])
-def test_keys_can_be_read_back(claim):
+def test_keys_can_be_read_back(claim, tenant):
     job_id = new_id()
-    assert parse_key(original_key(DEFAULT_TENANT, job_id, "jpg")) == ObjectName(DEFAULT_TENANT, "original", job_id, 0)
-    assert parse_key(processed_key(DEFAULT_TENANT, job_id, claim, "jpg")) == ObjectName(
-        DEFAULT_TENANT, "processed", job_id, claim
-    )
-    assert parse_key(metadata_key(DEFAULT_TENANT, job_id, claim)) == ObjectName(
-        DEFAULT_TENANT, "metadata", job_id, claim
-    )
+    assert parse_key(original_key(tenant, job_id, "jpg")) == ObjectName(tenant, "original", job_id, 0)
+    assert parse_key(processed_key(tenant, job_id, claim, "jpg")) == ObjectName(tenant, "processed", job_id, claim)
+    assert parse_key(metadata_key(tenant, job_id, claim)) == ObjectName(tenant, "metadata", job_id, claim)
+
+
+@pytest.mark.parametrize("tenant", ["", ".", "..", "a/b", "../a", "A", "-a", "a-", "ü", "x" * 33, "a\n", "original/.."])
+def test_what_is_no_tenant_makes_no_key(tenant):
+    with pytest.raises(ValueError, match="not a tenant"):
+        original_key(tenant, ID, "jpg")
+    assert parse_key(f"tenants/{tenant}/original/{ID}.jpg") is None
 
 
 @pytest.mark.parametrize(
@@ -39,7 +49,7 @@ def test_keys_can_be_read_back(claim):
     [("../../etc/passwd", "jpg"), ("", "jpg"), (ID.upper(), "jpg"), (ID + "\n", "jpg"), (ID, "../x"), (ID, "")],
 )
 def test_what_is_no_id_or_extension_makes_no_key(job_id, extension):
-    with pytest.raises(ValueError, match="not the id of a job"):
+    with pytest.raises(ValueError, match="id of a job"):
         original_key(DEFAULT_TENANT, job_id, extension)
 
 
@@ -49,7 +59,17 @@ def test_other_names_are_not_taken_for_keys(name):
     assert parse_key(f"original/{name}.jpg") is None
 
 
-@pytest.mark.parametrize("key", [f"original/{ID}.2.jpg", f"processed/{ID}.0.jpg", f"other/{ID}.jpg", f"original/{ID}"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"original/{ID}.2.jpg",
+        f"tenants/default/original/{ID}.jpg",
+        f"tenants/original/{ID}.jpg",
+        f"processed/{ID}.0.jpg",
+        f"other/{ID}.jpg",
+        f"original/{ID}",
+    ],
+)
 def test_near_misses_are_not_taken_for_keys(key):
     assert parse_key(key) is None
 

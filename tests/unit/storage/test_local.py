@@ -1,7 +1,9 @@
 """Objects as files: whole or not at all, readable by their owner alone."""
 
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from tests.support.storage_contract import JPEG, BrokenFile, StorageContract
@@ -60,3 +62,17 @@ def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageUnavailableError, match="cannot be made"):
         LocalObjectStore.open(tmp_path / "file" / "objects")
+
+
+def test_the_folders_of_a_new_tenant_are_on_the_disk_with_its_first_photo(tmp_path, monkeypatch):
+    store = LocalObjectStore.open(tmp_path)
+    synced = set()
+    really = os.fsync
+
+    def fsync(descriptor):
+        synced.add(Path(f"/proc/self/fd/{descriptor}").readlink().relative_to(tmp_path).as_posix())
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store.put("tenants/a/original/x.jpg", b"x", content_type="image/jpeg")
+    assert synced == {"tenants", "tenants/a", "tenants/a/original", "tenants/a/original/x.jpg"}
