@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from fastapi.security import HTTPBearer
 
@@ -26,13 +28,27 @@ class AccessPolicy:
 
     Attributes:
         authenticate: None where nobody is asked who they are.
+        own_names: the names by which the service may be called, beside loopback addresses; None: any. Where nobody is
+            asked, a web page whose name leads to this machine (DNS rebinding) could else do all that its reader may.
         health: the scope that it takes to see /health and /health/ready; None: they are open.
         metrics: the same for /metrics.
     """
 
     authenticate: Authenticator | None
+    own_names: frozenset[str] | None = None
     health: Scope | None = None
     metrics: Scope | None = None
+
+    def ensure_own_name(self, hosts: Sequence[str]) -> None:
+        """Returns where a request with these `Host` headers means this service.
+
+        Raises:
+            ForbiddenError: it is called by a name that is not its own.
+        """
+        if self.own_names is not None and not all(_is_own(host, self.own_names) for host in hosts):
+            raise errors.ForbiddenError(
+                "Without tokens the service answers only to names of its own machine, as http://127.0.0.1:8000."
+            )
 
     def caller(self, authorization: Sequence[str]) -> Principal:
         """Who makes a request with these `Authorization` headers. May block.
@@ -51,7 +67,20 @@ class AccessPolicy:
         return self.authenticate(token.strip(" "))
 
 
-def challenge(error: errors.UnauthenticatedError | errors.ForbiddenError) -> str:
+def _is_own(host: str, names: frozenset[str]) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name in names:
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def challenge(error: errors.UnauthenticatedError | errors.InsufficientScopeError) -> str:
     """The value of `WWW-Authenticate` that belongs to an answer with this error."""
     if isinstance(error, errors.InsufficientScopeError):
         return f'Bearer error="insufficient_scope", scope="{error.scope}"'

@@ -74,7 +74,7 @@ def problem(
     all_headers = dict(headers or {})
     if isinstance(error, errors.OverloadedError):
         all_headers["Retry-After"] = str(error.retry_after_s)
-    elif isinstance(error, errors.UnauthenticatedError | errors.ForbiddenError):
+    elif isinstance(error, errors.UnauthenticatedError | errors.InsufficientScopeError):
         all_headers["WWW-Authenticate"] = challenge(error)
     elif status == HTTPStatus.SERVICE_UNAVAILABLE:
         all_headers["Retry-After"] = str(RETRY_UNAVAILABLE_S)

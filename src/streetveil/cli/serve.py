@@ -200,8 +200,10 @@ def access_policy(settings: Settings) -> AccessPolicy:
     def scope(setting: str) -> Scope | None:
         return None if setting == "open" else Scope(setting)
 
+    private = settings.auth_mode == "none" and not settings.allow_unauthenticated
     return AccessPolicy(
         authenticate=bootstrap.build_authenticator(settings),
+        own_names=frozenset({"localhost", settings.host.lower()}) if private else None,
         health=scope(settings.health_access),
         metrics=scope(settings.metrics_access),
     )

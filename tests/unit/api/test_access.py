@@ -296,3 +296,28 @@ def test_where_nobody_is_asked_the_document_speaks_of_no_tokens(running: Service
         for operation in methods.values():
             assert "security" not in operation
             assert not {"401", "403"} & operation["responses"].keys()
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8000", 200),
+        ("LOCALHOST", 200),
+        ("127.0.0.1:1", 200),
+        ("[::1]:8000", 200),
+        ("streetveil.test", 200),
+        ("evil.test:8000", 403),
+        ("localhost.evil.test", 403),
+        ("localhost@evil.test", 403),
+        ("127.0.0.1.evil.test", 403),
+        ("8.8.8.8", 403),
+        ("[::1", 403),
+        ("", 403),
+    ],
+)
+def test_where_nobody_is_asked_a_web_page_of_another_name_gets_nothing(host: str, status: int, tmp_path: Path) -> None:
+    names = frozenset({"localhost", "streetveil.test"})
+    app = app_with(World(), tmp_path, AccessPolicy(authenticate=None, own_names=names))
+    with serving(app) as address, httpx.Client(base_url=address, verify=False) as client:
+        assert client.get("/jobs", headers={"Host": host}).status_code == status
+        assert client.get("/health/live", headers={"Host": host}).status_code == 200

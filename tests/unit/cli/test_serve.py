@@ -102,3 +102,9 @@ def test_health_and_metrics_are_as_open_as_they_are_set():
     assert (by_default.health, by_default.metrics) == (None, Scope.OPERATE)
     changed = access_policy(Settings.model_validate({"health_access": "read", "metrics_access": "open"}))
     assert (changed.health, changed.metrics) == (Scope.READ, None)
+
+
+def test_without_tokens_it_answers_to_its_own_names_alone():
+    assert access_policy(Settings.model_validate({"host": "Box.lan"})).own_names == {"localhost", "box.lan"}
+    assert access_policy(Settings.model_validate({"allow_unauthenticated": True})).own_names is None
+    assert access_policy(Settings.model_validate({"auth_mode": "jwt", "jwt_secret": SECRET})).own_names is None

@@ -30,6 +30,7 @@ def test_the_token_lets_its_bearer_in(streetveil, monkeypatch):
     assert made.stdout.count("\n") == 1
     chosen = {"auth_mode": "jwt", "jwt_secret": SECRET, "jwt_issuer": "https://id.test", "jwt_audience": "streetveil"}
     authenticate = build_authenticator(Settings.model_validate(chosen))
+    assert authenticate is not None
     scopes = frozenset({Scope.UPLOAD, Scope.READ, Scope.READ_ORIGINAL})
     assert authenticate(made.stdout.strip()) == Principal("ann", "city-1", scopes)
 
@@ -92,6 +93,7 @@ def test_a_private_key_signs_what_its_public_key_is_known_for(streetveil, tmp_pa
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     made = streetveil(*ANN, "--scopes", "admin", "--private-key", tmp_path / "key.pem")
     authenticate = build_authenticator(Settings.model_validate({"auth_mode": "jwt", "jwt_public_key": public}))
+    assert authenticate is not None
     assert authenticate(made.stdout.strip()).may(Scope.ERASE)
 
 
