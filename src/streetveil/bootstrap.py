@@ -24,9 +24,10 @@ from streetveil import __version__
 from streetveil.database.folder_lock import DataFolderLock
 from streetveil.detection.base import SceneDetector
 from streetveil.detection.lazy import LazySceneDetector
-from streetveil.detection.models import MODELS, Task
+from streetveil.detection.models import MODELS
 from streetveil.detection.unreported import UnreportedVehicles
 from streetveil.domain.detections import VEHICLES, Label
+from streetveil.domain.measurements import Task
 from streetveil.domain.options import JobOptions
 from streetveil.errors import ConfigurationError, UnavailableError
 from streetveil.jobs.anonymise import Anonymised, Anonymiser

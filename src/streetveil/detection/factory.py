@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streetveil.detection.detector import ModelDetector, Traits
-from streetveil.detection.models import MODELS, Task
+from streetveil.detection.models import MODELS
 from streetveil.detection.networks import Networks
 from streetveil.detection.preprocess import place
 from streetveil.detection.scene import ProfiledSceneDetector
@@ -15,6 +15,7 @@ from streetveil.detection.user_models import load_user_model
 from streetveil.detection.weights import ModelCache
 from streetveil.domain.detections import Label
 from streetveil.domain.geometry import Size
+from streetveil.domain.measurements import Task
 from streetveil.domain.options import Profile
 
 _USUAL_PICTURES = (Size(1920, 1080), Size(4000, 3000))

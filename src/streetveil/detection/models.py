@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streetveil.domain.detections import Label
+from streetveil.domain.measurements import Task
 
-Task = Literal["faces", "plates", "vehicles"]
 Registry = Literal["pypi", "npm"]
 Family = Literal["centerface", "centernet_mobilenet", "yolo_dfl", "ultralytics_yolo"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streetveil.detection.models import Task
 from streetveil.detection.preprocess import Budget
+from streetveil.domain.measurements import Task
 from streetveil.domain.options import Profile
 
 
