@@ -1,1 +1,1 @@
-"""Logs and metrics, and later traces."""
+"""Logs, and later metrics and traces."""
