@@ -15,13 +15,14 @@ import numpy.typing as npt
 from streetveil.detection.decoders import Candidates
 from streetveil.detection.detector import ModelDetector, Traits
 from streetveil.detection.files import digest
-from streetveil.detection.models import ModelCard, Task
+from streetveil.detection.models import ModelCard
 from streetveil.detection.preprocess import Budget, View, make_input, place
 from streetveil.detection.session import Session
 from streetveil.detection.specimens import Pixels, comparing_views, measuring_views, with_plates
 from streetveil.detection.tuning import Chosen, Tuning, model_id
 from streetveil.detection.weights import ModelCache
 from streetveil.domain.geometry import Box, Size
+from streetveil.domain.measurements import Task
 from streetveil.domain.options import Profile
 from streetveil.errors import ModelError
 

@@ -17,13 +17,13 @@ import numpy as np
 from streetveil.detection.base import ModelIdentity
 from streetveil.detection.decoders import decode_ultralytics
 from streetveil.detection.detector import ModelDetector, Traits
-from streetveil.detection.models import Task
 from streetveil.detection.preprocess import InputSpec
 from streetveil.detection.profiles import SAME_OBJECT_IOU, plans_for
 from streetveil.detection.session import Session
 from streetveil.domain.class_names import known_names, label_named
 from streetveil.domain.detections import VEHICLES, Label
 from streetveil.domain.geometry import Size
+from streetveil.domain.measurements import Task
 from streetveil.errors import CheckpointNotExportedError, ModelMissingError, UnsupportedModelError
 
 DEFAULT_THRESHOLD = 0.8
