@@ -142,7 +142,7 @@ def on_servers(settings: Settings, photos: PhotoSet, folder: Path, sizes: Sequen
     settings = settings.model_copy(update={"data_dir": folder})
     with _services(settings) as services:
         used = services.inspect.page(JobFilter(), after=None, limit=1, tenant=DEFAULT_TENANT).jobs
-        refuse_used(is_empty=not used)
+        refuse_used(is_empty=not used and not services.inspect.stats(tenant=None).total)
         url = settings.database_url
         waiting = 0
         for size in sizes:

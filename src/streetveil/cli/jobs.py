@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streetveil.bootstrap import open_for_operators
-from streetveil.domain.access import DEFAULT_TENANT
+from streetveil.domain.access import DEFAULT_TENANT, is_tenant
 from streetveil.domain.job import Job, JobStatus
 from streetveil.domain.reports import JobFilter
 from streetveil.jobs.quarantine import is_quarantined
@@ -19,7 +19,14 @@ from streetveil.settings import Settings, load_settings
 
 _PAGE = 100
 
-TenantOption = Annotated[str, typer.Option("--tenant", metavar="NAME", help="Whose jobs.")]
+
+def _tenant(name: str) -> str:
+    if not is_tenant(name):
+        raise typer.BadParameter("a tenant's name is 1 to 32 of a-z, 0-9 and inner hyphens")
+    return name
+
+
+TenantOption = Annotated[str, typer.Option("--tenant", metavar="NAME", callback=_tenant, help="Whose jobs.")]
 
 
 def build_app() -> typer.Typer:

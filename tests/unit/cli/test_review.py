@@ -59,6 +59,22 @@ def test_released_it_is_completed(streetveil, held):
     assert type(streetveil("jobs", "release", held).exception).__name__ == "IllegalTransitionError"
 
 
+def test_jobs_of_another_tenant_take_its_name(streetveil, held):
+    assert held not in streetveil("jobs", "list", "--tenant", "other").stdout
+    for verb in ("show", "release", "retry"):
+        refused = streetveil("jobs", verb, held, "--tenant", "other")
+        assert type(refused.exception).__name__ == "JobNotFoundError"
+    assert streetveil("jobs", "retry", "--all-failed", "--tenant", "other").stdout == "0 queued again.\n"
+    assert shown(streetveil, held)["status"] == "needs_review"
+    assert streetveil("jobs", "release", held, "--tenant", "default").exit_code == 0
+
+
+def test_what_can_be_no_tenant_is_refused_by_name(streetveil):
+    result = streetveil("jobs", "list", "--tenant", "Some/One")
+    assert result.exit_code == 2
+    assert "inner hyphens" in result.stderr
+
+
 def test_it_can_be_done_again(streetveil, held):
     assert streetveil("jobs", "retry", held).stdout == "1 queued again.\n"
     assert shown(streetveil, held)["status"] == "submitted"
