@@ -47,12 +47,15 @@ from streetveil.settings import Settings
 from streetveil.storage.base import ObjectStore
 
 if TYPE_CHECKING:
+    from limits.storage import Storage
+
     from streetveil.access.base import Authenticator
     from streetveil.access.issue import TokenIssuer
     from streetveil.access.keys import KeySource
     from streetveil.database.unit_of_work import SqlDatabase
     from streetveil.detection.networks import Networks
     from streetveil.detection.scene import ProfiledSceneDetector
+    from streetveil.limits.base import Limits
 
 # What `build_anonymiser` reads.
 _CHILD_SETTINGS = {
@@ -80,6 +83,8 @@ _log = structlog.get_logger(__name__)
 _RETRY_S = 1.0
 # On a GPU a job spends most of its time waiting for its batch.
 _GPU_JOBS_PER_CORE = 3
+# Longer no request waits for being counted.
+_COUNT_TIMEOUT_S = 1.0
 # How old an answer about the dependencies may be.
 _HEALTH_AGE_S = 5.0
 
@@ -355,6 +360,32 @@ def _token_keys(settings: Settings) -> KeySource:
     if settings.jwt_public_key_file is not None:
         return OneKey(public_key(_text_of(settings.jwt_public_key_file)))
     return OneKey(public_key(settings.jwt_public_key or ""))
+
+
+def build_limits(settings: Settings) -> Limits | None:
+    """What counts requests and photos: in Redis where there is one; None where nothing is limited.
+
+    Raises:
+        ConfigurationError: REDIS_URL cannot be used.
+    """
+    if settings.rate_limit is None and settings.quota_photos_per_day is None and settings.quota_bytes_per_day is None:
+        return None
+    from streetveil.limits.counters import Counters
+    from streetveil.limits.limiter import Limiter
+
+    return Limiter(
+        Counters(None if settings.redis_url is None else _shared_counts(settings.redis_url.get_secret_value())),
+        rate=settings.rate_limit,
+        photos_per_day=settings.quota_photos_per_day,
+        bytes_per_day=settings.quota_bytes_per_day,
+    )
+
+
+def _shared_counts(redis_url: str) -> Storage:
+    from streetveil.limits.shared import redis_storage
+    from streetveil.queue.redis_client import connect
+
+    return redis_storage(connect(redis_url, timeout_s=_COUNT_TIMEOUT_S).connection_pool)
 
 
 def build_token_issuer(settings: Settings, private_key: Path | None = None) -> TokenIssuer:

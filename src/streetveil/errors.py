@@ -95,6 +95,18 @@ class OverloadedError(StreetveilError):
         self.retry_after_s = retry_after_s
 
 
+class RateLimitedError(OverloadedError):
+    """The caller asks for more in a short time than they may."""
+
+    code = "rate_limited"
+
+
+class QuotaExceededError(OverloadedError):
+    """The tenant has sent as many photos, or bytes of them, as it may in a day."""
+
+    code = "quota_exceeded"
+
+
 class UnavailableError(StreetveilError):
     """Something we depend on is down or refuses us; nothing is wrong with the request (HTTP 503)."""
 

@@ -19,6 +19,7 @@ from pydantic_settings.sources import DotEnvSettingsSource, EnvSettingsSource
 
 from streetveil.domain.options import MetadataPolicy, Profile, Style
 from streetveil.errors import ConfigurationError
+from streetveil.limits.base import RATE
 from streetveil.secret_settings import FILE_SUFFIX, is_widely_known, read_secret_files
 
 _MIB = 1024 * 1024
@@ -127,6 +128,23 @@ class Settings(BaseSettings):
         16, ge=0, description="Requests to /redact that may wait for a core; more are refused with 429."
     )
     idle_timeout_s: float = Field(60, gt=0, description="Seconds after which an upload that stopped arriving ends.")
+    upload_timeout_s: float = Field(1800, gt=0, description="Seconds that may be waited for a whole upload.")
+    min_upload_bytes_per_s: int = Field(
+        1024, ge=0, description="Slower, on average after IDLE_TIMEOUT_S, an upload must not arrive; 0: it may."
+    )
+    header_timeout_s: float = Field(20, gt=0, description="Seconds that a client may take to send a request's head.")
+    max_connections: int = Field(4096, ge=16, description="Most connections at once; idle ones make room for new ones.")
+    max_open_uploads: int = Field(256, ge=1, description="Most uploads that arrive at once; more are refused with 429.")
+    max_uploads_per_client: int = Field(
+        128, ge=1, description="Most of them for one tenant, or one address where AUTH_MODE is none."
+    )
+    rate_limit: str | None = Field(
+        None,
+        pattern=f"^{RATE}$",
+        description="Most requests of one tenant, or address, as 100/second; photos of a batch count each.",
+    )
+    quota_photos_per_day: int | None = Field(None, ge=1, description="Most photos that one tenant may send in a day.")
+    quota_bytes_per_day: int | None = Field(None, ge=1, description="Most bytes of photos in a day.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from streetveil.api.access import AccessPolicy
 from streetveil.api.dependencies import allowed
 from streetveil.api.errors import install_error_handlers
+from streetveil.api.intake import OpenUploads
 from streetveil.api.middleware import LingeringRefusal, RequestContext
 from streetveil.api.openapi import DESCRIPTION, TAGS, describe_with
 from streetveil.api.redactions import RedactionSlots
@@ -22,6 +23,8 @@ from streetveil.api.upload_threads import UploadThreads
 
 # Their own, so that those who wait for an identity provider keep no other request waiting.
 _TOKEN_THREADS = 8
+# And for Redis, which counts requests.
+_LIMIT_THREADS = 8
 
 
 def create_app(open_services: OpenServices, *, access: AccessPolicy, version: str, root_path: str = "") -> FastAPI:
@@ -42,7 +45,15 @@ def create_app(open_services: OpenServices, *, access: AccessPolicy, version: st
             stack.push_async_callback(run_sync, manager.__exit__, None, None, None)
             slots = RedactionSlots(services.max_concurrent_redactions, services.max_waiting_redactions)
             threads = UploadThreads(services.upload_threads, services.max_waiting_uploads)
-            app.state.streetveil = ApiState(services, access, slots, threads, anyio.CapacityLimiter(_TOKEN_THREADS))
+            app.state.streetveil = ApiState(
+                services=services,
+                access=access,
+                redaction_slots=slots,
+                upload_threads=threads,
+                open_uploads=OpenUploads(services.max_open_uploads, services.max_uploads_per_client),
+                token_threads=anyio.CapacityLimiter(_TOKEN_THREADS),
+                limit_threads=anyio.CapacityLimiter(_LIMIT_THREADS),
+            )
             yield
 
     app = FastAPI(

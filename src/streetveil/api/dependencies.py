@@ -11,12 +11,19 @@ from fastapi import Depends, Header, Path, Query, Request, Security, params
 from fastapi.security import HTTPAuthorizationCredentials, SecurityScopes
 
 from streetveil.api.access import BEARER
+from streetveil.api.intake import Intake, Pace, client_at
 from streetveil.api.redactions import RedactionSlots
 from streetveil.api.services import ApiServices
 from streetveil.api.state import ApiState
 from streetveil.api.upload_threads import UploadThreads
 from streetveil.domain.access import Principal, Scope
-from streetveil.errors import BatchNotFoundError, InsufficientScopeError, JobNotFoundError, MalformedRequestError
+from streetveil.errors import (
+    BatchNotFoundError,
+    InsufficientScopeError,
+    JobNotFoundError,
+    MalformedRequestError,
+    UnauthenticatedError,
+)
 from streetveil.jobs.inspect import Variant
 
 _KEY = "^[!-~]{1,200}$"
@@ -47,7 +54,16 @@ async def _caller(request: Request) -> Principal:
     headers = request.headers.getlist("authorization")
     if state.access.authenticate is None:
         return state.access.caller(headers)
-    return await run_sync(state.access.caller, headers, limiter=state.token_threads)
+    try:
+        return await run_sync(state.access.caller, headers, limiter=state.token_threads)
+    except UnauthenticatedError:
+        await _count_request(state, client_at(request.client.host if request.client else None))
+        raise
+
+
+async def _count_request(state: ApiState, name: str) -> None:
+    if state.services.limits is not None:
+        await run_sync(state.services.limits.request, name, limiter=state.limit_threads)
 
 
 Caller = Annotated[Principal, Depends(_caller)]
@@ -62,8 +78,25 @@ Tenant = Annotated[str, Depends(_tenant)]
 """Whose photos the request is about. A route gives it to every use case, and so reaches nothing of others."""
 
 
+def _client(request: Request, caller: Caller) -> str:
+    """The name that the caller's requests are counted under: where nobody says who they are, their address."""
+    if _state(request).access.authenticate is None:
+        return client_at(request.client.host if request.client else None)
+    return f"tenant:{caller.tenant}"
+
+
+Client = Annotated[str, Depends(_client)]
+
+
+async def _counted(request: Request, client: Client) -> None:
+    await _count_request(_state(request), client)
+
+
 async def _allowed(
-    needed: SecurityScopes, caller: Caller, _described: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
+    needed: SecurityScopes,
+    caller: Caller,
+    _counted: Annotated[None, Depends(_counted)],
+    _described: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
 ) -> None:
     for name in needed.scopes:
         ensure_may(caller, Scope(name))
@@ -80,7 +113,10 @@ def ensure_may(caller: Principal, scope: Scope) -> None:
 
 
 def allowed(scope: Scope) -> params.Depends:
-    """For a route's `dependencies`: only those who have the scope reach it, and no others have their body read."""
+    """For a route's `dependencies`: only those who have the scope reach it, and no others have their body read.
+
+    Each request to it is counted.
+    """
     needed: params.Depends = Security(_allowed, scopes=[scope.value])
     return needed
 
@@ -134,7 +170,22 @@ def _readable_variant(
     return variant
 
 
+def _incoming(request: Request, caller: Caller, client: Client) -> Intake:
+    state = _state(request)
+    services = state.services
+    pace = Pace(services.idle_timeout_s, services.upload_timeout_s, services.min_upload_bytes_per_s)
+    return Intake(
+        client,
+        caller.tenant,
+        pace=pace,
+        uploads=state.open_uploads,
+        limits=services.limits,
+        threads=state.limit_threads,
+    )
+
+
 Services = Annotated[ApiServices, Depends(_services)]
+Incoming = Annotated[Intake, Depends(_incoming)]
 Slots = Annotated[RedactionSlots, Depends(_slots)]
 Threads = Annotated[UploadThreads, Depends(_upload_threads)]
 JobId = Annotated[str, Depends(_job_id)]

@@ -17,6 +17,7 @@ from streetveil.errors import (
     InsufficientScopeError,
     InvalidTokenError,
     KeysUnavailableError,
+    RateLimitedError,
     StreetveilError,
     UnauthenticatedError,
 )
@@ -155,10 +156,10 @@ def _describe(app: FastAPI, *, tokens: bool) -> Json:
     if not tokens:
         document["components"].pop("securitySchemes", None)
     for operation in _operations(document):
+        if "security" in operation:
+            _add_problems(operation["responses"], RateLimitedError, *(_REFUSALS if tokens else ()))
         if not tokens:
             operation.pop("security", None)
-        elif "security" in operation:
-            _add_refusals(operation["responses"])
         if "application/json" in operation["responses"].get("422", {}).get("content", {}):
             del operation["responses"]["422"]
         for response in operation["responses"].values():
@@ -169,10 +170,11 @@ def _describe(app: FastAPI, *, tokens: bool) -> Json:
     return document
 
 
-def _add_refusals(responses: Json) -> None:
-    """What any route that takes a token may answer besides its own."""
-    for status, response in problems(*_REFUSALS).items():
-        known = responses.setdefault(str(status), {"description": response["description"], "content": {}})
+def _add_problems(responses: Json, *kinds: type[StreetveilError]) -> None:
+    """What any route with a scope may answer besides its own."""
+    for status, response in problems(*kinds).items():
+        known = responses.setdefault(str(status), response | {"description": "", "content": {}})
+        known["description"] = f"{known['description']} {response['description']}".strip()
         examples = (
             known["content"].get(PROBLEM_JSON, {}).get("examples", {}) | response["content"][PROBLEM_JSON]["examples"]
         )

@@ -15,6 +15,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from streetveil.api.incoming import FormRules
+from streetveil.api.intake import Intake, Pace
 from streetveil.api.multipart import Form, FormReader
 from streetveil.errors import MalformedRequestError, StalledRequestError, TooLargeError
 
@@ -24,29 +25,34 @@ _LARGEST_PIECE = 256 * 1024
 
 @asynccontextmanager
 async def received_form(
-    request: Request, rules: FormRules, *, idle_timeout_s: float, limiter: anyio.CapacityLimiter | None = None
+    request: Request, rules: FormRules, *, intake: Intake, limiter: anyio.CapacityLimiter | None = None
 ) -> AsyncIterator[Form]:
     """The form in the body of `request`; its files are removed on leaving. `limiter` bounds the threads that read it.
 
     Raises:
         MalformedRequestError: the body is not multipart/form-data.
         TooLargeError: the declared or actual length is over `rules.max_total_bytes`.
-        StalledRequestError: nothing arrived for `idle_timeout_s` seconds.
+        StalledRequestError: it arrives more slowly than the intake allows.
+        OverloadedError: the caller, or all together, send in more than the intake allows.
         StreetveilError: as `FormReader` says.
     """
     reader = FormReader(_boundary(request), rules)
     try:
-        _check_length(request, rules)
-        body = _Body(request, idle_timeout_s)
-        reader.feed(await body.read(_FIRST_PIECE))
-        piece = await body.read(_LARGEST_PIECE)
-        while not body.ended:
-            await run_sync(reader.feed, piece, limiter=limiter)
+        length = _checked_length(request, rules)
+        # Of many photos some may fit although all do not.
+        await intake.ensure_room(0 if rules.fail_alone else length)
+        with intake.arriving():
+            body = _Body(request, intake.pace)
+            reader.feed(await body.read(_FIRST_PIECE))
             piece = await body.read(_LARGEST_PIECE)
+            while not body.ended:
+                await run_sync(reader.feed, piece, limiter=limiter)
+                piece = await body.read(_LARGEST_PIECE)
         form = await run_sync(_finish, reader, piece, limiter=limiter)
     finally:
         reader.close()
     try:
+        await intake.count(form, fail_alone=rules.fail_alone)
         yield form
     finally:
         form.close()
@@ -62,10 +68,13 @@ def _boundary(request: Request) -> bytes:
     return boundary
 
 
-def _check_length(request: Request, rules: FormRules) -> None:
+def _checked_length(request: Request, rules: FormRules) -> int:
+    """How long the body says it is, 0 where it does not."""
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > rules.max_total_bytes:
+    length = int(declared) if declared.isdecimal() else 0
+    if length > rules.max_total_bytes:
         raise TooLargeError(f"The request is larger than the {rules.max_total_bytes} bytes that are allowed.")
+    return length
 
 
 def _finish(reader: FormReader, last: bytes) -> Form:
@@ -76,9 +85,12 @@ def _finish(reader: FormReader, last: bytes) -> Form:
 class _Body:
     """A request's body, to be read in pieces of a chosen size, however it arrives."""
 
-    def __init__(self, request: Request, idle_timeout_s: float) -> None:
+    def __init__(self, request: Request, pace: Pace) -> None:
         self._chunks = request.stream()
-        self._idle_timeout_s = idle_timeout_s
+        self._pace = pace
+        # Only what is spent waiting for the client counts, not what the service itself takes meanwhile.
+        self._waited_s = 0.0
+        self._received = 0
         self._waiting = bytearray()
         self._arrived = False
 
@@ -90,11 +102,15 @@ class _Body:
     async def read(self, size: int) -> bytes:
         """The next `size` bytes, or fewer at the end."""
         while len(self._waiting) < size and not self._arrived:
+            patience = self._pace.patience(self._waited_s, self._received)
+            began = anyio.current_time()
             try:
-                with anyio.fail_after(self._idle_timeout_s):
+                with anyio.fail_after(patience):
                     chunk = await anext(self._chunks, b"")
             except TimeoutError:
-                raise StalledRequestError(f"Nothing arrived for {self._idle_timeout_s:g} seconds.") from None
+                raise StalledRequestError(f"Nothing arrived for {patience:.3g} seconds.") from None
+            self._waited_s += anyio.current_time() - began
+            self._received += len(chunk)
             self._waiting += chunk
             self._arrived = not chunk
         piece = bytes(self._waiting[:size])

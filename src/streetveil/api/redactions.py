@@ -18,15 +18,23 @@ class RedactionSlots:
         self._room = concurrent + waiting
         self.inside = 0
 
-    @asynccontextmanager
-    async def admitted(self) -> AsyncIterator[None]:
-        """Held for a whole request, its upload included.
+    def ensure_room(self) -> None:
+        """To be asked before a photo is read.
 
         Raises:
-            OverloadedError: too many requests are here already.
+            OverloadedError: too many photos are here already.
         """
         if self.inside >= self._room:
             raise OverloadedError("Too many photos are being redacted at this moment; /upload queues them.")
+
+    @asynccontextmanager
+    async def admitted(self) -> AsyncIterator[None]:
+        """Held while a photo that has arrived waits and is redacted: who sends slowly keeps no place.
+
+        Raises:
+            OverloadedError: as `ensure_room`.
+        """
+        self.ensure_room()
         self.inside += 1
         try:
             yield

@@ -14,6 +14,7 @@ from streetveil.jobs.inspect import Inspect
 from streetveil.jobs.release import Release
 from streetveil.jobs.retry import Retry
 from streetveil.jobs.submit import Submit
+from streetveil.limits.base import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class ApiServices:
         max_waiting_uploads: while so many wait for their turn, more are refused with 429.
         annotate_vehicles: whether Panoramax is told of vehicles as annotations.
         idle_timeout_s: a request whose body stops arriving for so long is given up.
+        upload_timeout_s: so long may be waited for a whole body.
+        min_upload_bytes_per_s: after `idle_timeout_s` a body must come so fast on average; 0: it may be slower.
+        max_open_uploads, max_uploads_per_client: bodies that may be arriving at once.
+        limits: how much one client may ask for; None: as much as it likes.
     """
 
     submit: Submit
@@ -55,6 +60,11 @@ class ApiServices:
     max_waiting_uploads: int = 12
     annotate_vehicles: bool = True
     idle_timeout_s: float = 60.0
+    upload_timeout_s: float = 1800.0
+    min_upload_bytes_per_s: int = 1024
+    max_open_uploads: int = 256
+    max_uploads_per_client: int = 128
+    limits: Limits | None = None
 
 
 OpenServices = Callable[[], AbstractContextManager[ApiServices]]

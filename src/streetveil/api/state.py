@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import anyio
 
 from streetveil.api.access import AccessPolicy
+from streetveil.api.intake import OpenUploads
 from streetveil.api.redactions import RedactionSlots
 from streetveil.api.services import ApiServices
 from streetveil.api.upload_threads import UploadThreads
@@ -20,4 +21,6 @@ class ApiState:
     access: AccessPolicy
     redaction_slots: RedactionSlots
     upload_threads: UploadThreads
+    open_uploads: OpenUploads
     token_threads: anyio.CapacityLimiter
+    limit_threads: anyio.CapacityLimiter

@@ -156,6 +156,11 @@ def _running(settings: Settings) -> Iterator[ApiServices]:
                 max_concurrent_redactions=bootstrap.worker_threads(settings),
                 max_waiting_redactions=settings.max_waiting_redactions,
                 idle_timeout_s=settings.idle_timeout_s,
+                upload_timeout_s=settings.upload_timeout_s,
+                min_upload_bytes_per_s=settings.min_upload_bytes_per_s,
+                max_open_uploads=settings.max_open_uploads,
+                max_uploads_per_client=settings.max_uploads_per_client,
+                limits=bootstrap.build_limits(settings),
                 upload_threads=_LOCAL_UPLOADS if settings.embedded else _REMOTE_UPLOADS,
                 annotate_vehicles=settings.panoramax_annotations == "vehicles",
             )

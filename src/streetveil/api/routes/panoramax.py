@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from streetveil import errors
 from streetveil.api import panoramax
-from streetveil.api.dependencies import Services, Slots, allowed
+from streetveil.api.dependencies import Incoming, Services, Slots, allowed
 from streetveil.api.forms import options_of, single_photo
 from streetveil.api.incoming import ReceivedFile
 from streetveil.api.openapi import photo_form, problems
@@ -102,6 +102,7 @@ async def blur(
     request: Request,
     services: Services,
     slots: Slots,
+    intake: Incoming,
     keep: Annotated[
         Literal["0", "1"],
         Query(description="Asks that blurred parts be kept. They never are: `kept` is false, `blurring_id` null."),
@@ -109,7 +110,8 @@ async def blur(
 ) -> Response:
     """Blurs one picture at once, as Panoramax asks for it: metadata stay, thumbnails go. Nothing of it is kept."""
     rules = single_photo(services, file_field="picture")
-    async with slots.admitted(), received_form(request, rules, idle_timeout_s=services.idle_timeout_s) as form:
+    slots.ensure_room()
+    async with received_form(request, rules, intake=intake) as form, slots.admitted():
         # What the instance's picture tells of place and camera is what the instance is for.
         options = options_of({"metadata": MetadataPolicy.KEEP.value, **form.fields}, services)
         file = only_file(form)

@@ -10,7 +10,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from streetveil import errors
-from streetveil.api.dependencies import Services, Slots, allowed
+from streetveil.api.dependencies import Incoming, Services, Slots, allowed
 from streetveil.api.disposition import format_disposition
 from streetveil.api.forms import options_of, single_photo
 from streetveil.api.incoming import ReceivedFile
@@ -81,12 +81,10 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
     openapi_extra=photo_form("file", mask=True),
     responses={**_ANSWER, **problems(*FORM_PROBLEMS, *FILE_PROBLEMS, *NO_RESULT)},
 )
-async def redact(request: Request, services: Services, slots: Slots) -> Response:
+async def redact(request: Request, services: Services, slots: Slots, intake: Incoming) -> Response:
     """Redacts one photo at once. Nothing of it is kept."""
-    async with (
-        slots.admitted(),
-        received_form(request, single_photo(services, MASK_FIELD), idle_timeout_s=services.idle_timeout_s) as form,
-    ):
+    slots.ensure_room()
+    async with received_form(request, single_photo(services, MASK_FIELD), intake=intake) as form, slots.admitted():
         kind = _mask_kind(form)
         options = options_of(form.fields, services)
         file = only_file(form)

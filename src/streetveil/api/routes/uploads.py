@@ -7,7 +7,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from streetveil import errors
-from streetveil.api.dependencies import IdempotencyKey, Services, Tenant, Threads, allowed
+from streetveil.api.dependencies import IdempotencyKey, Incoming, Services, Tenant, Threads, allowed
 from streetveil.api.errors import public_detail
 from streetveil.api.forms import many_photos, options_of, single_photo
 from streetveil.api.incoming import ReceivedFile
@@ -32,6 +32,7 @@ FORM_PROBLEMS = (
     errors.TooLargeError,
     errors.InvalidOptionError,
     errors.OverloadedError,
+    errors.QuotaExceededError,
     errors.UnavailableError,
     errors.StreetveilError,
 )
@@ -57,6 +58,7 @@ async def upload(
     response: Response,
     services: Services,
     threads: Threads,
+    intake: Incoming,
     tenant: Tenant,
     key: IdempotencyKey,
 ) -> SubmittedJob:
@@ -64,7 +66,7 @@ async def upload(
     threads.ensure_room()
     await run_sync(services.submit.ensure_capacity, tenant, key)
     async with received_form(
-        request, single_photo(services), idle_timeout_s=services.idle_timeout_s, limiter=threads.limiter
+        request, single_photo(services), intake=intake, limiter=threads.limiter
     ) as form:
         options = options_of(form.fields, services)
         job = await run_sync(_submit_one, services, only_file(form), options, tenant, key, limiter=threads.limiter)
@@ -79,12 +81,12 @@ async def upload(
     openapi_extra=photo_form("files", many=True),
     responses=problems(*FORM_PROBLEMS),
 )
-async def batch_upload(request: Request, services: Services, tenant: Tenant) -> SubmittedBatch:
+async def batch_upload(request: Request, services: Services, intake: Incoming, tenant: Tenant) -> SubmittedBatch:
     """The same for several photos. A file that cannot be taken is told in its place and stops none of the others."""
     if "idempotency-key" in request.headers:
         raise MalformedRequestError("Idempotency-Key is understood by /upload only.")
     await run_sync(services.submit.ensure_capacity, tenant)
-    async with received_form(request, many_photos(services), idle_timeout_s=services.idle_timeout_s) as form:
+    async with received_form(request, many_photos(services), intake=intake) as form:
         options = options_of(form.fields, services)
         return await run_sync(_submit_all, services, form, options, tenant)
 
