@@ -15,6 +15,7 @@ from streetveil.database.base import Database
 from streetveil.database.engine import open_engine, sqlite_url
 from streetveil.database.unit_of_work import SqlDatabase
 from streetveil.domain.access import DEFAULT_TENANT
+from streetveil.domain.audit import AuditSeal
 from streetveil.domain.geometry import Orientation, Size
 from streetveil.domain.job import Job, JobStatus, utc_now
 from streetveil.domain.options import JobOptions
@@ -22,8 +23,10 @@ from streetveil.domain.reports import JobFilter
 from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.picture import ImageHeader
 from streetveil.jobs.anonymise import Anonymised
+from streetveil.jobs.audit_log import AuditLog
 from streetveil.jobs.backoff import Backoff
 from streetveil.jobs.erase import Erase
+from streetveil.jobs.erasure_proof import ProveErasure
 from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
 from streetveil.jobs.maintain import Maintain
@@ -139,6 +142,8 @@ class House:
         self.release = Release(database=adapters["database"], clock=clock)
         self.erase = Erase(**stored, clock=clock)
         self.maintain = Maintain(**adapters, attempts=self.attempts, clock=clock)
+        self.audit_log = AuditLog(database=self.sql, seal=AuditSeal(), clock=clock)
+        self.prove_erasure = ProveErasure(database=self.sql, storage=self.files, seal=AuditSeal())
         self.process = self.worker("worker-1")
 
     @property

@@ -34,12 +34,12 @@ class SqlAuditRepository:
         self._session.connection().execute(insert(AuditInboxRecord).values(id=event.id, **_columns(event)))
 
     def waiting(self, limit: int) -> list[AuditEvent]:
-        rows = self._session.scalars(select(AuditInboxRecord).order_by(AuditInboxRecord.id).limit(limit))
+        rows = self._session.scalars(select(AuditInboxRecord).order_by(AuditInboxRecord.place).limit(limit))
         return [_event(row, row.id) for row in rows]
 
     def waiting_of(self, job_id: str) -> list[AuditEvent]:
         rows = self._session.scalars(
-            select(AuditInboxRecord).where(AuditInboxRecord.job_id == job_id).order_by(AuditInboxRecord.id)
+            select(AuditInboxRecord).where(AuditInboxRecord.job_id == job_id).order_by(AuditInboxRecord.place)
         )
         return [_event(row, row.id) for row in rows]
 

@@ -17,7 +17,7 @@ class AuditRepository(Protocol):
         ...
 
     def waiting(self, limit: int) -> list[AuditEvent]:
-        """The oldest events that are not sealed."""
+        """The events that are not sealed, in the order in which they were added."""
         ...
 
     def waiting_of(self, job_id: str) -> list[AuditEvent]:

@@ -5,7 +5,7 @@ Times and details are texts in their canonical form: what a database makes of it
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, String, Text
+from sqlalchemy import BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from streetveil.database.tables import _MARIADB, _MYSQL, Base, Id
@@ -30,7 +30,9 @@ class AuditInboxRecord(_EventColumns, Base):
     __tablename__ = "audit_inbox"
     __table_args__ = (Index(None, "job_id"), _MYSQL | _MARIADB)  # waiting_of
 
-    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    # Counts up as rows are inserted: what came of something else is sealed after it, whatever clocks say.
+    place: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    id: Mapped[str] = mapped_column(Id, unique=True)
 
 
 class AuditLogRecord(_EventColumns, Base):

@@ -117,8 +117,8 @@ class JobRepository(Protocol):
         """Any state to erased: the row keeps nothing of the photo but the keys of its objects."""
         ...
 
-    def purged(self, job_id: str) -> None:
-        """Notes that an erased job's objects are gone."""
+    def purged(self, job_id: str) -> bool:
+        """Notes that an erased job's objects are gone; False where it was noted before."""
         ...
 
     def remind(self, job_ids: Collection[str], *, now: datetime) -> None:

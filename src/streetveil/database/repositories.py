@@ -105,9 +105,9 @@ class SqlJobRepository:
     def erase(self, job_id: str, *, now: datetime) -> bool:
         return self._move(job_id, JobStatus.ERASED, now, due_at=now, **ERASED_COLUMNS)
 
-    def purged(self, job_id: str) -> None:
-        erased = JobRecord.id == job_id, JobRecord.status == JobStatus.ERASED
-        self._session.execute(_plain(update(JobRecord).where(*erased).values(due_at=None)))
+    def purged(self, job_id: str) -> bool:
+        erased = JobRecord.id == job_id, JobRecord.status == JobStatus.ERASED, JobRecord.due_at.is_not(None)
+        return self._session.connection().execute(update(JobRecord).where(*erased).values(due_at=None)).rowcount == 1
 
     def remind(self, job_ids: Collection[str], *, now: datetime) -> None:
         overdue = JobRecord.id.in_(job_ids), JobRecord.status == JobStatus.SUBMITTED, JobRecord.due_at < now

@@ -53,7 +53,7 @@ class AuditEvent:
     """Something that was done or refused. It holds no name, no picture and no token.
 
     Attributes:
-        id: a UUIDv7; events that wait together are sealed in its order.
+        id: a UUIDv7.
         action: an `AuditAction`; any other text comes from a newer version, or from who wrote into the table.
         actor: the subject of the caller's token, or the id of the process that acted by itself.
         origin: from where: the network of a caller (`network_of`), or `cli`; None for the service itself.

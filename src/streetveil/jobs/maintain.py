@@ -11,8 +11,10 @@ from functools import partial
 import structlog
 
 from streetveil.database.base import Database, UnitOfWork
+from streetveil.domain.audit import SERVICE, AuditAction, AuditSeal
 from streetveil.domain.job import Clock, Job, JobFailure, JobStatus, utc_now
 from streetveil.errors import UnavailableError, WorkerLostError
+from streetveil.jobs.audit import Sealer
 from streetveil.jobs.erase import Erase
 from streetveil.jobs.orphans import remove_orphans
 from streetveil.jobs.process import AttemptPolicy
@@ -24,6 +26,7 @@ _log = structlog.get_logger(__name__)
 
 _AT_A_TIME = 500
 _TURN = timedelta(seconds=60)
+_SEALED_EVERY = timedelta(seconds=5)
 _WORKERS_KEPT = timedelta(hours=1)
 
 
@@ -60,6 +63,7 @@ class Maintain:
         queue: JobQueue,
         attempts: AttemptPolicy | None = None,
         retention: Retention | None = None,
+        seal: AuditSeal | None = None,
         interval: timedelta = timedelta(seconds=30),
         orphan_interval: timedelta = timedelta(hours=1),
         grace: timedelta = timedelta(seconds=15),
@@ -75,6 +79,7 @@ class Maintain:
             queue: where their ids should be.
             attempts: those of the workers.
             retention: how long photos are kept.
+            seal: of the audit log.
             interval: time between two looks for lost jobs and for what has expired.
             orphan_interval: time between two looks for orphans.
             grace: how long a job must be overdue before its id can count as lost at all.
@@ -93,6 +98,7 @@ class Maintain:
         self._orphan_age = orphan_age
         self._erase = Erase(database=database, storage=storage, clock=clock)
         self._expire = Expire(database=database, storage=storage, retention=retention or Retention(), clock=clock)
+        self._sealer = Sealer(database=database, seal=seal or AuditSeal())
         self._clock = clock
 
     def run_if_due(self, holder: str) -> Recovery:
@@ -120,6 +126,12 @@ class Maintain:
         def tidy(keep: Callable[[], None]) -> Recovery:
             return Recovery(orphans=self.remove_orphans(self._clock() - self._orphan_age, between=beside(keep)))
 
+        def seal(keep: Callable[[], None]) -> Recovery:
+            self._sealer(keep)
+            return Recovery()
+
+        if self._sealer.is_due():
+            self._in_turn("audit", holder, _SEALED_EVERY, seal)
         return (
             rescue()
             + self._in_turn("retention", holder, self._interval, expire)
@@ -136,6 +148,7 @@ class Maintain:
             UnavailableError: as for `run_if_due`.
         """
         rescued = self.rescue(alone=alone)
+        self._sealer()
         expired = self._expire(lambda: None)
         orphans = self.remove_orphans(self._clock() - (timedelta() if alone else self._orphan_age))
         return rescued + Recovery(expired=expired, orphans=orphans)
@@ -269,7 +282,11 @@ class Maintain:
 
 
 def _give_up(transaction: UnitOfWork, *, job: Job, now: datetime, before: datetime | None) -> bool:
-    return transaction.jobs.fail(job, _lost(job), now=now, if_due_before=before)
+    given_up = transaction.jobs.fail(job, _lost(job), now=now, if_due_before=before)
+    if given_up:
+        event = SERVICE.did(AuditAction.FAIL, at=now, job_id=job.id, tenant=job.tenant, outcome=WorkerLostError.code)
+        transaction.audit.add(event)
+    return given_up
 
 
 def _lost(job: Job) -> JobFailure:

@@ -16,12 +16,13 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
 from streetveil.database.base import Database, UnitOfWork
+from streetveil.domain.audit import Actor, AuditAction, AuditEvent
 from streetveil.domain.job import Clock, Job, JobFailure, JobResult, JobStatus, utc_now
 from streetveil.domain.options import JobOptions
 from streetveil.errors import ObjectMissingError, StreetveilError, UnavailableError, WorkerLostError
@@ -210,7 +211,11 @@ class Process:
 
         def finish(transaction: UnitOfWork) -> bool:
             record = transaction.jobs.hold if held else transaction.jobs.complete
-            return record(claimed, result, now=now) or _names(transaction.jobs.get(claimed.id), result.processed_key)
+            if not record(claimed, result, now=now):
+                return _names(transaction.jobs.get(claimed.id), result.processed_key)
+            action = AuditAction.HOLD_BACK if held else AuditAction.COMPLETE
+            transaction.audit.add(self._did(action, claimed, now))
+            return True
 
         return self._record(finish)
 
@@ -238,9 +243,20 @@ class Process:
 
     def _fail(self, claimed: Job, failure: JobFailure) -> None:
         now = self._clock()
-        if self._record(lambda transaction: transaction.jobs.fail(claimed, failure, now=now)):
+
+        def fail(transaction: UnitOfWork) -> bool:
+            failed = transaction.jobs.fail(claimed, failure, now=now)
+            if failed:
+                transaction.audit.add(self._did(AuditAction.FAIL, claimed, now, failure.code))
+            return failed
+
+        if self._record(fail):
             _log.warning("job_failed", code=failure.code, attempt=claimed.attempts)
         self._discard(claimed)
+
+    def _did(self, action: AuditAction, claimed: Job, now: datetime, outcome: str = "ok") -> AuditEvent:
+        worker = Actor(self._worker_id, claimed.tenant)
+        return worker.did(action, at=now, job_id=claimed.id, outcome=outcome, claim=claimed.claims)
 
     def _record(self, work: Callable[[UnitOfWork], bool]) -> bool:
         """Commits `work` with patience: what was done need not be done again because the database was restarted."""

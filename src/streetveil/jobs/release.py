@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from streetveil.database.base import Database, UnitOfWork
+from streetveil.domain.audit import SERVICE, Actor, AuditAction
 from streetveil.domain.job import Clock, Job, JobStatus, utc_now
 from streetveil.errors import IllegalTransitionError, JobNotFoundError
 
@@ -18,8 +19,8 @@ class Release:
         self._database = database
         self._clock = clock
 
-    def __call__(self, job_id: str, *, tenant: str) -> Job:
-        """The job, completed.
+    def __call__(self, job_id: str, *, tenant: str, by: Actor = SERVICE) -> Job:
+        """The job, completed; `by` is who has looked.
 
         Raises:
             JobNotFoundError: the tenant has no such job.
@@ -29,7 +30,11 @@ class Release:
         def release(transaction: UnitOfWork) -> tuple[bool, Job | None]:
             if transaction.jobs.get(job_id, tenant=tenant) is None:
                 return False, None
-            return transaction.jobs.release(job_id, now=self._clock()), transaction.jobs.get(job_id)
+            now = self._clock()
+            released = transaction.jobs.release(job_id, now=now)
+            if released:
+                transaction.audit.add(by.did(AuditAction.RELEASE, at=now, job_id=job_id, tenant=tenant))
+            return released, transaction.jobs.get(job_id)
 
         released, job = self._database.transact(release)
         if job is None or job.status is JobStatus.ERASED:

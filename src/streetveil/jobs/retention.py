@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from streetveil.database.base import Database, UnitOfWork
+from streetveil.domain.audit import SERVICE, AuditAction
 from streetveil.domain.job import Clock, Job, utc_now
 from streetveil.jobs.erase import Erase
 from streetveil.storage.base import ObjectStore
@@ -75,7 +76,9 @@ class Expire:
         now = self._clock()
 
         def erase(transaction: UnitOfWork) -> list[Job]:
-            return [job for job in jobs if transaction.jobs.erase(job.id, now=now)]
+            erased = [job for job in jobs if transaction.jobs.erase(job.id, now=now)]
+            self._tell(transaction, erased, now, what="all")
+            return erased
 
         # Should this end in between, `Maintain.rescue` finishes the erasures.
         erased = self._database.transact(erase)
@@ -86,10 +89,18 @@ class Expire:
         now = self._clock()
 
         def note(transaction: UnitOfWork) -> list[Job]:
-            return [job for job in jobs if transaction.jobs.expire_original(job.id, now=now)]
+            noted = [job for job in jobs if transaction.jobs.expire_original(job.id, now=now)]
+            self._tell(transaction, noted, now, what="original")
+            return noted
 
         # First the rows: a job that a person retries meanwhile keeps its original. Should this end in between,
         # the objects are orphans, for their rows no longer name them.
         noted = self._database.transact(note)
         self._storage.delete([job.original_key for job in noted])
         return len(noted)
+
+    @staticmethod
+    def _tell(transaction: UnitOfWork, jobs: list[Job], now: datetime, *, what: str) -> None:
+        for job in jobs:
+            event = SERVICE.did(AuditAction.EXPIRE, at=now, job_id=job.id, tenant=job.tenant, what=what)
+            transaction.audit.add(event)

@@ -7,6 +7,7 @@ from functools import partial
 import structlog
 
 from streetveil.database.base import Database, UnitOfWork
+from streetveil.domain.audit import SERVICE, Actor, AuditAction
 from streetveil.domain.job import Clock, Job, JobStatus, utc_now
 from streetveil.errors import IllegalTransitionError, JobNotFoundError, QuarantinedError
 from streetveil.jobs.quarantine import is_quarantined
@@ -26,7 +27,7 @@ class Retry:
         self._queue = queue
         self._clock = clock
 
-    def __call__(self, job_id: str, *, tenant: str, force: bool = False) -> Job:
+    def __call__(self, job_id: str, *, tenant: str, force: bool = False, by: Actor = SERVICE) -> Job:
         """The job, submitted again; with `force` also one whose photo is in quarantine.
 
         Raises:
@@ -44,8 +45,11 @@ class Retry:
                     f"Job {job_id} is not retried: its photo ended the processes that worked on it. An operator can "
                     "insist by `streetveil jobs retry --force`."
                 )
-            moved = transaction.jobs.resubmit(job_id, now=self._clock())
+            now = self._clock()
+            moved = transaction.jobs.resubmit(job_id, now=now)
             if moved:
+                event = by.did(AuditAction.RETRY, at=now, job_id=job_id, tenant=tenant, forced=force)
+                transaction.audit.add(event)
                 transaction.after_commit(partial(self._queue.put, job_id))
             return moved, transaction.jobs.get(job_id)
 

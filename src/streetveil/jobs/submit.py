@@ -12,6 +12,7 @@ from typing import BinaryIO
 import structlog
 
 from streetveil.database.base import BatchRow, Database, UnitOfWork
+from streetveil.domain.audit import SERVICE, Actor, AuditAction, AuditEvent
 from streetveil.domain.job import Clock, Job, JobStatus, display_name, new_id, utc_now
 from streetveil.domain.options import JobOptions
 from streetveil.errors import (
@@ -109,6 +110,7 @@ class Submit:
         idempotency_key: str | None = None,
         batch_id: str | None = None,
         webhook_url: str | None = None,
+        by: Actor = SERVICE,
     ) -> Job:
         """Stores the photo and queues it; its ends are told at `webhook_url`, which `Notify.check` has seen.
 
@@ -130,7 +132,8 @@ class Submit:
         job = self._new_job(upload, options, tenant=tenant, idempotency_key=idempotency_key, batch_id=batch_id)
         self._storage.put(job.original_key, upload.content, content_type=job.media_type)
         try:
-            accepted = self._record(job, fingerprint, webhook_url)
+            submitted = by.did(AuditAction.SUBMIT, at=job.created_at, job_id=job.id, tenant=tenant)
+            accepted = self._record(job, fingerprint, webhook_url, submitted)
         except OutcomeUnknownError:
             # Where the row is not to be seen it may still come: the original stays until `jobs/maintain` knows.
             accepted = self._recorded(job)
@@ -174,12 +177,13 @@ class Submit:
             idempotency_key=idempotency_key,
         )
 
-    def _record(self, job: Job, fingerprint: str, webhook_url: str | None) -> bool:
+    def _record(self, job: Job, fingerprint: str, webhook_url: str | None, submitted: AuditEvent) -> bool:
         def insert(transaction: UnitOfWork) -> bool:
             if not transaction.jobs.add(job, fingerprint=fingerprint):
                 return False
             if webhook_url is not None:
                 transaction.webhooks.add(job, webhook_url)
+            transaction.audit.add(submitted)
             transaction.after_commit(partial(self._queue.put, job.id))
             return True
 

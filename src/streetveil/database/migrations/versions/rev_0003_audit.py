@@ -45,9 +45,11 @@ def upgrade() -> None:
     """Makes those that are not there: MySQL keeps what was made before an upgrade was interrupted."""
     op.create_table(
         "audit_inbox",
+        sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(36), nullable=False),
         *_event_columns(),
-        sa.PrimaryKeyConstraint("id", name="pk_audit_inbox"),
+        sa.PrimaryKeyConstraint("place", name="pk_audit_inbox"),
+        sa.UniqueConstraint("id", name="uq_audit_inbox_id"),
         if_not_exists=True,
         **_TABLE,
     )
