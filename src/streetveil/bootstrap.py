@@ -173,8 +173,9 @@ def _for_children(settings: Settings) -> dict[str, object]:
 
 
 def _isolates(settings: Settings) -> bool:
-    """Whether photos are decoded in child processes. Threads that share a GPU's batches must share a process."""
-    return settings.isolation == "process" or (settings.isolation == "auto" and not _has_gpu(settings))
+    """Whether photos are decoded in child processes. Threads that share a GPU or batches must share a process."""
+    shared = settings.batch_max_size > 1 or _has_gpu(settings)
+    return settings.isolation == "process" or (settings.isolation == "auto" and not shared)
 
 
 def _anonymiser(detector: SceneDetector, settings: Settings) -> Anonymiser:
@@ -197,14 +198,29 @@ def results_variant(settings: Settings) -> str:
     """Names the models, thresholds and the like in force: results made with others are not the same."""
     models: dict[str, object] = {}
     paths = _model_paths(settings)
+    tuned = tuned_models(settings)
     for card in MODELS:
         own = paths[card.task]
         # A model file that was replaced is another model.
-        models[card.task] = [str(own), _changed_at(own)] if own is not None else [card.name, card.version]
+        known = [card.name, card.version, *([tuned[card.task]] if card.task in tuned else [])]
+        models[card.task] = [str(own), _changed_at(own)] if own is not None else known
     more: dict[str, object] = {"comment": settings.redaction_comment} if settings.redaction_comment else {}
     if settings.verify != "off":
         more["verify"] = settings.verify
     return json.dumps({"models": models, "thresholds": _thresholds(settings), **more}, sort_keys=True)
+
+
+def tuned_models(settings: Settings) -> dict[Task, str]:
+    """The variants that `streetveil models tune` picked on this machine; models that run as converted are not in it."""
+    if _has_gpu(settings):
+        return {}
+    from streetveil.detection.tuning import Machine, Tuning
+    from streetveil.detection.weights import ModelCache
+
+    tuning = Tuning(ModelCache(settings.streetveil_cache), Machine.this())
+    paths = _model_paths(settings)
+    chosen = {card.task: tuning.chosen(card) for card in MODELS if paths[card.task] is None}
+    return {task: choice.variant for task, choice in chosen.items() if choice is not None and choice.file is not None}
 
 
 def default_options(settings: Settings) -> dict[str, str | float | list[str] | None]:

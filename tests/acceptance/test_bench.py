@@ -22,6 +22,7 @@ def test_the_job_and_the_service_are_measured_against_the_models(streetveil, pho
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     arguments = ["job", "service", "--images", photos, "--profile", "fast", "--threads", "1", "--rounds", "1"]
+    arguments += ["--classes", "face"]
 
     run = streetveil("bench", *arguments, "--seconds", "1", "--json", "-", TMPDIR=str(scratch))
 
@@ -35,7 +36,8 @@ def test_the_job_and_the_service_are_measured_against_the_models(streetveil, pho
         "service, embedded / models alone",
     }
     assert report["photos"]["regions"] == [2]
-    assert any(run.startswith("centerface") for run in report["photos"]["model_runs"][0])
+    assert report["classes"] == ["face"]
+    assert {run.partition("-")[0] for run in report["photos"]["model_runs"][0]} == {"centerface", "centernet"}
     [service] = report["services"]
     assert len(service["startup_s"]) == 1
     assert service["memory"]["service"]["peak_mb"] > 50

@@ -32,9 +32,11 @@ class State:
 class Client:
     """One connection, kept open. For one thread."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, fields: Mapping[str, str] | None = None) -> None:
+        """`fields` are the options sent with every photo."""
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
+        self._fields = dict(fields or {})
         self.upload_s: list[float] = []
         """Seconds until each upload was answered."""
 
@@ -56,10 +58,9 @@ class Client:
             MeasurementError: it was not accepted.
         """
         boundary = secrets.token_hex(16)
-        head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n'
-            "Content-Type: image/jpeg\r\n\r\n"
-        )
+        part = f"--{boundary}\r\nContent-Disposition: form-data; name="
+        head = "".join(f'{part}"{name}"\r\n\r\n{value}\r\n' for name, value in self._fields.items())
+        head += f'{part}"file"; filename="photo.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
         body = b"".join([head.encode(), photo, f"\r\n--{boundary}--\r\n".encode()])
         begin = time.perf_counter()
         status, answer = self._ask(

@@ -16,6 +16,7 @@ from streetveil.bench.plan import Plan, Section
 from streetveil.bench.rounds import Work, alternate, steps
 from streetveil.bench.sample import Ratio, Series, ratio
 from streetveil.bench.service import RunningService
+from streetveil.domain.options import JobOptions
 from streetveil.settings import LoadedSettings, Settings
 
 _STARTS = 3
@@ -44,7 +45,7 @@ def works(plan: Plan, parts: Inside, running: Sequence[RunningService]) -> list[
 
 
 def start(
-    plan: Plan, loaded: LoadedSettings, photos: PhotoSet, profile: str, folder: Path, stack: ExitStack
+    plan: Plan, loaded: LoadedSettings, photos: PhotoSet, options: JobOptions, folder: Path, stack: ExitStack
 ) -> list[RunningService]:
     """The services that are to be measured, ready; they end with `stack`.
 
@@ -64,14 +65,14 @@ def start(
                 photos,
                 folder / f"embedded-{threads}",
                 threads=threads,
-                profile=profile,
+                options=options,
                 starts=min(_STARTS, plan.rounds) if threads == most else 1,
             )
         )
         for threads in plan.threads
     ]
     if plan.servers:
-        over = services.with_servers(loaded, photos, folder / "servers", threads=most, profile=profile)
+        over = services.with_servers(loaded, photos, folder / "servers", threads=most, options=options)
         running.append(stack.enter_context(over))
     return running
 

@@ -6,7 +6,7 @@ import bisect
 import statistics
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streetveil.bench.client import Client
@@ -32,6 +32,7 @@ class RunningService:
     Attributes:
         programs: all processes of the service by their role; the first is the API.
         lap: photos of a lap.
+        fields: options that go with every upload.
     """
 
     name: str
@@ -39,6 +40,7 @@ class RunningService:
     programs: dict[str, Program]
     uploads: Uploads
     lap: int
+    fields: Mapping[str, str] = field(default_factory=dict)
     startup_s: list[float] = field(default_factory=list)
     upload_s: list[float] = field(default_factory=list)
     client_core_ms: list[float] = field(default_factory=list)
@@ -53,7 +55,7 @@ class RunningService:
         Raises:
             MeasurementError: a photo was refused, or its job failed.
         """
-        client = Client(next(iter(self.programs.values())).url)
+        client = Client(next(iter(self.programs.values())).url, self.fields)
         try:
             return self._run(client, laps * self.lap)
         finally:

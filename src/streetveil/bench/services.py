@@ -11,6 +11,7 @@ from streetveil.bench.crowd import refuse_used
 from streetveil.bench.photos import PhotoSet, Uploads
 from streetveil.bench.program import Program, environment_of
 from streetveil.bench.service import RunningService
+from streetveil.domain.options import JobOptions
 from streetveil.errors import ConfigurationError
 from streetveil.settings import LoadedSettings
 
@@ -21,7 +22,7 @@ _NO_SERVERS = {"DATABASE_URL": "", "REDIS_URL": "", "S3_BUCKET": ""}
 
 @contextmanager
 def embedded(
-    loaded: LoadedSettings, photos: PhotoSet, folder: Path, *, threads: int, profile: str, starts: int = 1
+    loaded: LoadedSettings, photos: PhotoSet, folder: Path, *, threads: int, options: JobOptions, starts: int = 1
 ) -> Iterator[RunningService]:
     """One `streetveil serve` with SQLite and files in `folder`, started `starts` times.
 
@@ -29,22 +30,22 @@ def embedded(
         MeasurementError: it does not start.
     """
     data = folder / "data"
-    environment = environment_of(
-        loaded, NUM_WORKERS=str(threads), DATA_DIR=str(data), DEFAULT_PROFILE=profile, **_NO_SERVERS
-    )
+    environment = environment_of(loaded, NUM_WORKERS=str(threads), DATA_DIR=str(data), **_NO_SERVERS)
     startup_s = []
     for _ in range(starts - 1):
         with Program(["serve", "--port", "0"], folder, environment) as program:
             startup_s.append(program.startup_s)
     with Program(["serve", "--port", "0"], folder, environment) as program:
-        service = RunningService(EMBEDDED, threads, {"service": program}, Uploads(photos), len(photos.files))
+        service = RunningService(
+            EMBEDDED, threads, {"service": program}, Uploads(photos), len(photos.files), _fields(options)
+        )
         service.startup_s += [*startup_s, program.startup_s]
         yield service
 
 
 @contextmanager
 def with_servers(
-    loaded: LoadedSettings, photos: PhotoSet, folder: Path, *, threads: int, profile: str
+    loaded: LoadedSettings, photos: PhotoSet, folder: Path, *, threads: int, options: JobOptions
 ) -> Iterator[RunningService]:
     """An API process and a worker process over the servers that the settings name.
 
@@ -54,15 +55,21 @@ def with_servers(
     """
     if loaded.settings.redis_url is None:
         raise ConfigurationError("--servers measures over the servers that the settings name: REDIS_URL is not set.")
-    environment = environment_of(
-        loaded, NUM_WORKERS=str(threads), DATA_DIR=str(folder / "data"), DEFAULT_PROFILE=profile
-    )
+    environment = environment_of(loaded, NUM_WORKERS=str(threads), DATA_DIR=str(folder / "data"))
     with ExitStack() as stack:
         api = stack.enter_context(Program(["serve", "--port", "0"], folder / "api", environment))
         client = Client(api.url)
         stack.callback(client.close)
         refuse_used(is_empty=client.is_empty())
         worker = stack.enter_context(Program(["worker", "--health-port", "0"], folder / "worker", environment))
-        service = RunningService(SERVERS, threads, {"api": api, "worker": worker}, Uploads(photos), len(photos.files))
+        programs = {"api": api, "worker": worker}
+        service = RunningService(SERVERS, threads, programs, Uploads(photos), len(photos.files), _fields(options))
         service.startup_s.append(worker.startup_s)
         yield service
+
+
+def _fields(options: JobOptions) -> dict[str, str]:
+    """As a form has them."""
+    return {
+        name: ",".join(value) if isinstance(value, list) else str(value) for name, value in options.as_dict().items()
+    }

@@ -25,9 +25,10 @@ from streetveil.bench.processes import ended_in_order
 from streetveil.bench.report import Report
 from streetveil.cli.bench_redaction import redaction
 from streetveil.cli.bench_tables import show
-from streetveil.cli.photo_options import ProfileOption, job_options
+from streetveil.cli.photo_options import Classes, ProfileOption, job_options
 from streetveil.detection.models import SAMPLES
 from streetveil.detection.weights import ModelCache
+from streetveil.domain.options import JobOptions
 from streetveil.observability.logs import configure_logging
 from streetveil.redaction.redactor import FileRedactor
 from streetveil.settings import LoadedSettings, Settings, load_settings
@@ -110,6 +111,7 @@ def _verb(*sections: Section) -> Callable[..., None]:
         threads: Threads = None,
         images: Images = None,
         profile: ProfileOption = None,
+        classes: Classes = None,
         jobs: Jobs = None,
         servers: Servers = False,
         json_file: JsonFile = None,
@@ -125,7 +127,8 @@ def _verb(*sections: Section) -> Callable[..., None]:
             servers=servers,
         )
         with ended_in_order(), TemporaryDirectory(prefix="streetveil-bench-") as folder:
-            report = _measured(plan, loaded, images, profile, Path(folder))
+            options = job_options(loaded.settings, profile=profile, classes=classes)
+            report = _measured(plan, loaded, images, options, Path(folder))
         if json_file is not None:
             text = json.dumps(report.as_dict(), indent=2)
             if json_file == Path("-"):
@@ -137,18 +140,19 @@ def _verb(*sections: Section) -> Callable[..., None]:
     return bench
 
 
-def _measured(plan: Plan, loaded: LoadedSettings, images: Path | None, profile: ProfileOption, folder: Path) -> Report:
+def _measured(plan: Plan, loaded: LoadedSettings, images: Path | None, options: JobOptions, folder: Path) -> Report:
     settings = loaded.settings
     report = Report(machine())
     photos = _photos(settings, images)
-    options = job_options(settings, profile=profile)
     with _bar(Console(stderr=True)) as bar, ExitStack() as stack:
         task = bar.add_task("loading the models", total=None)
         parts = Inside(bootstrap.build_anonymiser(settings), FileRedactor(), photos, options)
         report.photos = {"source": photos.source} | parts.as_dict()
         report.profile = options.profile
+        report.classes = sorted(options.classes)
+        report.tuned = bootstrap.tuned_models(settings)
         bar.update(task, description="starting the service")
-        running = run.start(plan, loaded, photos, options.profile, folder, stack)
+        running = run.start(plan, loaded, photos, options, folder, stack)
 
         def on_step(text: str, total: int) -> None:
             done = bar.tasks[task].completed if bar.tasks[task].total else -1

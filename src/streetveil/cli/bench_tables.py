@@ -12,6 +12,7 @@ from rich.table import Table
 from streetveil.bench.growth import MeasuredCurve
 from streetveil.bench.report import Report
 from streetveil.bench.sample import Ratio, Series
+from streetveil.domain.measurements import Task
 
 
 def show(report: Report, console: Console) -> None:
@@ -38,11 +39,18 @@ def _head(report: Report, console: Console) -> None:
     ]
     if photos := report.photos:
         lines += [
-            f"photos: {photos['source']}; profile {report.profile}",
+            f"photos: {photos['source']}; profile {report.profile}; classes {', '.join(report.classes)}",
+            f"models: {_variants(report.tuned)}",
             f"regions in each: {_listed(photos['regions'])}; vehicles: {_listed(photos['vehicles'])}",
         ]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _variants(tuned: Mapping[Task, str]) -> str:
+    if not tuned:
+        return "as converted (streetveil models tune has picked none for this processor)"
+    return f"tuned: {', '.join(f'{task} in {variant}' for task, variant in tuned.items())}; others as converted"
 
 
 def _listed(value: object) -> str:

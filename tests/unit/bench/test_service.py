@@ -66,7 +66,7 @@ def start(monkeypatch, photos):
         stub = StubService(clock, **how)
         monkeypatch.setattr("streetveil.bench.service.time", clock)
         monkeypatch.setattr("streetveil.bench.service.core_seconds", stub.core_seconds)
-        monkeypatch.setattr("streetveil.bench.service.Client", lambda url: stub)
+        monkeypatch.setattr("streetveil.bench.service.Client", lambda url, fields: stub)
         monkeypatch.setattr("streetveil.bench.service.family", lambda pid: [pid])
         program = type("P", (), {"url": "http://127.0.0.1:1", "pid": 1, "complaints": lambda self: "out of ink"})()
         return RunningService("service", 1, {"service": program}, Uploads(photos), lap=2), stub

@@ -25,6 +25,8 @@ def test_everything_that_was_measured_is_shown():
         machine={**machine(), "load_average_after": load_average()},
         photos={"source": "my photos", "regions": [3, 4], "vehicles": [1, 0]},
         profile="fast",
+        classes=["face"],
+        tuned={"faces": "int8"},
         series=[models, job],
         ratios=[ratio("whole job / models alone", job, models)],
         breakdown=[{"threads": 2, "models alone": 50.0, "rest": 12.5}],
@@ -52,7 +54,7 @@ def test_everything_that_was_measured_is_shown():
     assert ["2", "50.0", "12.5"] in lines
     assert ["redaction", "by", "regions", "8", "62.50", "62.50", "62.50", "83.33", "1.25"] in lines
     assert ["service,", "embedded", "2", "2.50", "100", "+", "300", "80", "+", "250", "12", "34", "2.5"] in lines
-    assert "my photos; profile fast" in shown(report)
+    assert "my photos; profile fast; classes face\nmodels: tuned: faces in int8; others as converted" in shown(report)
 
 
 def test_what_was_not_measured_is_left_out():

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.support.small_network import photo_with_spots, write_network
 
+from streetveil import bootstrap
 from streetveil.detection import selftest
 from streetveil.detection.detector import Traits
 from streetveil.detection.models import CENTERFACE, CENTERNET, Member
@@ -13,6 +14,7 @@ from streetveil.detection.session import Session
 from streetveil.detection.tuning import Chosen, Machine, Tuning, model_id
 from streetveil.detection.weights import ModelCache
 from streetveil.errors import ConversionError, ModelMissingError
+from streetveil.settings import Settings
 
 CONTENT = b"weights"
 MEMBER = Member("tiny/tiny.bin", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
@@ -251,3 +253,20 @@ def test_vehicles_are_not_tried_in_eight_bits(cache):
     [verdict] = tune(cache, Tuning(cache, MACHINE), [replace(CARD, task=CENTERNET.task)], [PHOTO])
 
     assert [trial.variant for trial in verdict.trials] == ["float32"]
+
+
+def test_results_of_tuned_models_count_as_others(cache):
+    settings = Settings.model_validate({"streetveil_cache": str(cache.root), "device": "cpu"})
+    before = bootstrap.results_variant(settings)
+    tuning = Tuning(cache, Machine.this())
+
+    with tuning.scratch() as name:
+        made = cache.root / "tuned" / name
+        (made / "faces.onnx").write_bytes(b"variant")
+        digest = hashlib.sha256(b"variant").hexdigest()
+        tuning.keep([(CENTERFACE, Chosen(model_id(CENTERFACE), "int8", "faces.onnx", digest, {}))], made)
+
+    assert bootstrap.tuned_models(settings) == {"faces": "int8"}
+    assert bootstrap.results_variant(settings) != before
+    tuning.forget()
+    assert bootstrap.results_variant(settings) == before

@@ -66,3 +66,9 @@ def test_their_settings_are_the_same_from_another_folder():
 @pytest.mark.parametrize(("chosen", "isolated"), [("auto", True), ("process", True), ("none", False)])
 def test_photos_have_processes_of_their_own_unless_models_run_on_a_gpu(chosen, isolated):
     assert bootstrap._isolates(Settings.model_validate({"isolation": chosen, "device": "cpu"})) is isolated
+
+
+@pytest.mark.parametrize(("size", "isolates"), [(0, True), (1, True), (2, False)])
+def test_threads_that_share_batches_share_a_process(size, isolates):
+    settings = Settings.model_validate({"batch_max_size": size, "device": "cpu"})
+    assert bootstrap._isolates(settings) is isolates
