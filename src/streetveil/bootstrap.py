@@ -36,6 +36,7 @@ from streetveil.jobs.erase import Erase
 from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
 from streetveil.jobs.maintain import Maintain
+from streetveil.jobs.notify import DeliveryPolicy, Notify
 from streetveil.jobs.process import AttemptPolicy, Process
 from streetveil.jobs.release import Release
 from streetveil.jobs.retention import Retention
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from streetveil.access.base import Authenticator
     from streetveil.access.issue import TokenIssuer
     from streetveil.access.keys import KeySource
+    from streetveil.database.base import Database
     from streetveil.database.unit_of_work import SqlDatabase
     from streetveil.detection.networks import Networks
     from streetveil.detection.scene import ProfiledSceneDetector
@@ -104,6 +106,7 @@ class Services:
     maintain: Maintain
     queue: JobQueue
     worker_id: str
+    notify: Notify | None = None
 
 
 def build_anonymiser(settings: Settings, *, vehicles: bool = True) -> Anonymiser:
@@ -340,6 +343,7 @@ def _connected(settings: Settings, anonymise: Anonymising) -> Iterator[Services]
             ),
             queue=queue,
             worker_id=worker_id,
+            notify=_build_notify(settings, database),
         )
 
 
@@ -426,6 +430,40 @@ def _text_of(path: Path) -> str:
             return file.read(_MAX_KEY_FILE)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path} cannot be read as a key in PEM form.") from error
+
+
+def webhook_secret(settings: Settings, tenant: str) -> str:
+    """The secret that a tenant's receivers check signatures with.
+
+    Raises:
+        ConfigurationError: there is none, or it cannot be used.
+    """
+    from streetveil.webhooks.signing import tenant_secret
+
+    if settings.webhook_secret is None:
+        raise ConfigurationError("WEBHOOK_SECRET is not set: `openssl rand -base64 32` makes one.")
+    return tenant_secret(settings.webhook_secret.get_secret_value(), tenant)
+
+
+def _build_notify(settings: Settings, database: Database) -> Notify | None:
+    """None where nobody is told: without a secret receivers could not know who tells them."""
+    if settings.webhook_secret is None:
+        return None
+    from streetveil.webhooks.sender import HttpWebhookSender
+
+    sender = HttpWebhookSender(
+        settings.webhook_secret.get_secret_value(),
+        user_agent=f"streetveil/{__version__}",
+        allow_http=settings.webhook_allow_http,
+        allow_private=settings.webhook_allow_private,
+        timeout_s=settings.webhook_timeout_s,
+    )
+    policy = DeliveryPolicy(
+        retry_for=timedelta(seconds=settings.webhook_retry_s),
+        # A round, and one message that is begun at its end: looking up the name may take a minute.
+        lease=timedelta(seconds=120 + 2 * settings.webhook_timeout_s),
+    )
+    return Notify(database=database, sender=sender, policy=policy)
 
 
 def _open_storage(settings: Settings) -> ObjectStore:

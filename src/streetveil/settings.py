@@ -109,6 +109,18 @@ class Settings(BaseSettings):
     photo_timeout_s: float = Field(300, ge=1, description="Seconds that one photo may take in its child process.")
     photo_memory_mb: int = Field(4096, ge=256, description="MiB that one photo may take in its child process.")
     redis_heartbeat_s: float = Field(60, ge=1, description="Seconds of silence after which messages are given back.")
+    webhook_secret: SecretStr | None = Field(
+        None, description="Secret of which webhooks' signing keys are made, 24 bytes or more; without it none are sent."
+    )
+    webhook_allow_http: bool = Field(False, description="Webhooks may go to http:// addresses, unencrypted.")  # noqa: FBT003
+    webhook_allow_private: bool = Field(
+        False,  # noqa: FBT003
+        description="Webhooks may go to private and local addresses.",
+    )
+    webhook_timeout_s: float = Field(10, gt=0, le=60, description="Seconds that a webhook's receiver may take.")
+    webhook_retry_s: float = Field(
+        86400, ge=0, description="Seconds after a job's end for which a webhook that was not accepted is sent again."
+    )
     database_timeout_s: float = Field(10, ge=1, description="Seconds that the database may take to answer.")
     s3_timeout_s: float = Field(30, ge=1, description="Seconds that S3 may be silent before a request is repeated.")
     retention_original_days: float | None = Field(

@@ -11,14 +11,14 @@ from streetveil.domain.options import JobOptions
 from streetveil.errors import InvalidOptionError
 
 OPTION_FIELDS = frozenset(item.name for item in fields(JobOptions))
-_NOT_YET = "webhook_url"
+WEBHOOK_FIELD = "webhook_url"
 
 
 def single_photo(services: ApiServices, *more_fields: str, file_field: str = "file") -> FormRules:
     """Rules of a form with one photo, the options of a job, and `more_fields` that the route itself reads."""
     return FormRules(
         file_field=file_field,
-        fields=OPTION_FIELDS | {_NOT_YET, *more_fields},
+        fields=OPTION_FIELDS | set(more_fields),
         max_files=1,
         max_file_bytes=services.max_upload_bytes,
         max_total_bytes=services.max_upload_bytes + OVERHEAD_BYTES,
@@ -31,7 +31,7 @@ def many_photos(services: ApiServices) -> FormRules:
     """Rules of a form with photos in the repeated field `files`; each keeps less in memory than a single one."""
     return FormRules(
         file_field="files",
-        fields=OPTION_FIELDS | {_NOT_YET},
+        fields=OPTION_FIELDS | {WEBHOOK_FIELD},
         max_files=services.max_batch_files,
         max_file_bytes=services.max_upload_bytes,
         max_total_bytes=services.max_batch_bytes + OVERHEAD_BYTES,
@@ -46,8 +46,22 @@ def options_of(given: dict[str, str], services: ApiServices) -> JobOptions:
     """The options that `given` fields and the service's defaults amount to.
 
     Raises:
-        InvalidOptionError: a value is not allowed, or a webhook is asked for, which this version cannot call.
+        InvalidOptionError: a value is not allowed.
     """
-    if _NOT_YET in given:
-        raise InvalidOptionError("webhook_url is not available in this version; ask /status/{job_id} instead.")
     return JobOptions.parse({**services.default_options, **given})
+
+
+def webhook_of(given: dict[str, str], services: ApiServices) -> str | None:
+    """Takes the address out of `given` fields at which the job's end is to be told; None where there is none.
+
+    Raises:
+        InvalidOptionError: this service tells nobody.
+        InvalidWebhookUrlError: nothing will be sent there.
+    """
+    url = given.pop(WEBHOOK_FIELD, None)
+    if url is None:
+        return None
+    if services.notify is None:
+        raise InvalidOptionError("webhook_url: this service sends no webhooks; ask /status/{job_id} instead.")
+    services.notify.check(url)
+    return url

@@ -82,7 +82,9 @@ def _meaning(kind: type[StreetveilError]) -> str:
     return re.sub(r" \(HTTP \d+\)", "", (kind.__doc__ or kind.code).splitlines()[0])
 
 
-def photo_form(file_field: str, *, many: bool = False, mask: bool = False, kinds: str = ALL_KINDS) -> Json:
+def photo_form(
+    file_field: str, *, many: bool = False, mask: bool = False, webhook: bool = False, kinds: str = ALL_KINDS
+) -> Json:
     """The `openapi_extra` of a route that reads a form with photos and options, and a `mask` where asked for."""
     photo: Json = {"type": "string", "format": "binary", "description": kinds}
     files: Json = {"type": "array", "items": photo, "minItems": 1} if many else photo
@@ -112,6 +114,14 @@ def photo_form(file_field: str, *, many: bool = False, mask: bool = False, kinds
             "type": "string",
             "enum": [item.value for item in MaskKind],
             "description": "Adds the part `mask` to the answer: a PNG of what was redacted, as /jobs/{job_id}/mask is.",
+        }
+    if webhook:
+        schema["properties"]["webhook_url"] = {
+            "type": "string",
+            "format": "uri",
+            "maxLength": 2000,
+            "description": "Where a signed message is sent when the job ends: an https address of the open internet. "
+            "Refused where the service sends none.",
         }
     encoding = {"classes": {"style": "form", "explode": False}}
     return {

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from streetveil.domain.job import Job, JobResult, JobStatus
 from streetveil.domain.reports import Batch, JobPage
+from streetveil.domain.webhooks import WebhookReport, WebhookStatus
 from streetveil.errors import JobNotFoundError
 
 PublicStatus = Literal["submitted", "processing", "completed", "needs_review", "failed"]
@@ -205,14 +206,27 @@ class JobError(Schema):
         return cls(code=job.failure.code, detail=job.failure.detail, attempts=job.attempts)
 
 
+class WebhookState(Schema):
+    """How far the newest message to a job's `webhook_url` has come."""
+
+    status: WebhookStatus = Field(description="`waiting` until the job ends, `due` until it is accepted or given up.")
+    attempts: int
+    error: str | None = Field(description="What went wrong with the last attempt; null where nothing did.")
+
+    @classmethod
+    def of(cls, report: WebhookReport) -> Self:
+        return cls(status=report.status, attempts=report.attempts, error=report.error)
+
+
 class JobState(Schema):
-    """How far a job is. `error` is there only where it failed."""
+    """How far a job is. `error` is there only where it failed, `webhook` where one was asked for."""
 
     job_id: str
     status: PublicStatus
     updated_at: float = Field(description="Unix time in seconds", examples=[1789996271.53])
     results: Results | None = Field(description="null until completed")
     error: JobError | None = None
+    webhook: WebhookState | None = None
 
 
 class JobSummary(Schema):

@@ -11,6 +11,7 @@ from streetveil.jobs.anonymising import Anonymising
 from streetveil.jobs.erase import Erase
 from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
+from streetveil.jobs.notify import Notify
 from streetveil.jobs.release import Release
 from streetveil.jobs.retry import Retry
 from streetveil.jobs.submit import Submit
@@ -34,6 +35,7 @@ class ApiServices:
             for servers.
         max_waiting_uploads: while so many wait for their turn, more are refused with 429.
         annotate_vehicles: whether Panoramax is told of vehicles as annotations.
+        notify: tells where clients ask for it that jobs have ended; None where the service does not.
         idle_timeout_s: a request whose body stops arriving for so long is given up.
         upload_timeout_s: so long may be waited for a whole body.
         min_upload_bytes_per_s: after `idle_timeout_s` a body must come so fast on average; 0: it may be slower.
@@ -60,6 +62,7 @@ class ApiServices:
     max_waiting_uploads: int = 12
     annotate_vehicles: bool = True
     idle_timeout_s: float = 60.0
+    notify: Notify | None = None
     upload_timeout_s: float = 1800.0
     min_upload_bytes_per_s: int = 1024
     max_open_uploads: int = 256

@@ -15,11 +15,13 @@ _log = structlog.get_logger(__name__)
 
 # Looking whose turn it is costs one small UPDATE.
 _LOOK_S = 5.0
+# Looking for what is to be told costs one small SELECT.
+_NOTIFY_S = 1.0
 
 
 def chores_of(services: Services, settings: Settings) -> list[Chore]:
-    """Keeping this worker's leases alive, and looking after jobs that others lost."""
-    return [
+    """Keeping this worker's leases alive, looking after jobs that others lost, and sending webhooks."""
+    chores = [
         Chore("heartbeat", services.process.heartbeat, settings.lease_s / 3),
         Chore(
             "maintain",
@@ -27,6 +29,9 @@ def chores_of(services: Services, settings: Settings) -> list[Chore]:
             min(_LOOK_S, settings.maintain_interval_s),
         ),
     ]
+    if services.notify is not None:
+        chores.append(Chore("webhooks", services.notify.deliver_due, _NOTIFY_S))
+    return chores
 
 
 def leave(services: Services) -> None:

@@ -37,6 +37,7 @@ _VERBS = (
     ("jobs", "jobs:build_app", "List, show and retry jobs."),
     ("token", "token:build_app", "Make tokens for AUTH_MODE=jwt."),
     ("db", "database:build_app", "Bring the database to this version's schema, or check it."),
+    ("webhook", "webhook:build_app", "Tell what receivers of webhooks need."),
     ("config", "config:build_app", "Show the settings in force."),
 )
 

@@ -147,6 +147,7 @@ def _running(settings: Settings) -> Iterator[ApiServices]:
                 erase=services.erase,
                 anonymise=services.anonymise,
                 health=services.health,
+                notify=services.notify,
                 max_upload_bytes=settings.max_upload_bytes,
                 max_pixels=settings.max_pixels,
                 max_batch_files=settings.max_batch_files,

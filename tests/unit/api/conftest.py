@@ -45,10 +45,12 @@ from streetveil.domain.reports import (
     Throughput,
     WorkerSeen,
 )
+from streetveil.domain.webhooks import WebhookReport
 from streetveil.errors import (
     BatchNotFoundError,
     IdempotencyConflictError,
     IllegalTransitionError,
+    InvalidWebhookUrlError,
     JobNotFoundError,
     OverloadedError,
     ResultNotReadyError,
@@ -92,6 +94,7 @@ class World:
     batches: dict[str, list[str]] = field(default_factory=dict)
     batch_tenants: dict[str, str] = field(default_factory=dict)
     originals: dict[str, bytes] = field(default_factory=dict)
+    webhooks: dict[str, str] = field(default_factory=dict)
     pages: list[tuple[JobFilter, str | None, int]] = field(default_factory=list)
     redacted: list[tuple[bytes, JobOptions]] = field(default_factory=list)
     dependencies: dict[str, DependencyState] = field(default_factory=lambda: {"database": DependencyState(ok=True)})
@@ -149,6 +152,7 @@ class FakeSubmit:
         tenant: str,
         idempotency_key: str | None = None,
         batch_id: str | None = None,
+        webhook_url: str | None = None,
     ) -> Job:
         self.world.fail_if_asked()
         for job in self.world.jobs.values():
@@ -175,6 +179,8 @@ class FakeSubmit:
             idempotency_key=idempotency_key,
         )
         self.world.jobs[job.id] = job
+        if webhook_url is not None:
+            self.world.webhooks[job.id] = webhook_url
         self.world.originals[job.id] = upload.content.read()
         if batch_id is not None:
             self.world.batches[batch_id].append(job.id)
@@ -294,6 +300,20 @@ class FakeHealth:
         return self.world.dependencies
 
 
+@dataclass
+class FakeNotify:
+    world: World
+
+    def check(self, url: str) -> None:
+        if not url.startswith("https://hooks.example.org"):
+            raise InvalidWebhookUrlError("webhook_url must begin with https://.")
+
+    def report(self, job_id: str) -> WebhookReport | None:
+        if job_id not in self.world.webhooks:
+            return None
+        return WebhookReport("due", 2, "The webhook's receiver answered with 503.")
+
+
 def services_of(world: World, spool_dir: Path) -> ApiServices:
     fakes: Any = {
         "submit": FakeSubmit(world),
@@ -303,6 +323,7 @@ def services_of(world: World, spool_dir: Path) -> ApiServices:
         "erase": FakeErase(world),
         "anonymise": FakeAnonymise(world),
         "health": FakeHealth(world),
+        "notify": FakeNotify(world),
     }
     return ApiServices(
         **fakes,

@@ -79,7 +79,6 @@ def test_a_picture_that_grows_past_the_limit_is_refused(client, photo, path):
         ({"car_confidence": "inf"}, "0 to 1"),
         ({"car_confidence": "high"}, "0 to 1"),
         ({"stlye": "solid"}, "unknown field 'stlye'"),
-        ({"webhook_url": "https://example.org/hook"}, "not available"),
     ],
 )
 def test_an_option_that_is_not_allowed_is_refused_and_says_what_is(client, world, photo, path, fields, named):

@@ -79,8 +79,8 @@ def test_every_operation_is_described_and_every_error_is_a_problem_document(docu
 @pytest.mark.parametrize(
     ("path", "field", "more"),
     [
-        ("/upload", "file", set()),
-        ("/batch-upload", "files", set()),
+        ("/upload", "file", {"webhook_url"}),
+        ("/batch-upload", "files", {"webhook_url"}),
         ("/redact", "file", {"mask"}),
         ("/blur/", "picture", set()),
     ],

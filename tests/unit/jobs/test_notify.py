@@ -2,8 +2,10 @@
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -26,7 +28,7 @@ class Message:
     url: str
     tenant: str
     id: str
-    body: dict
+    body: dict[str, Any]
 
     @property
     def status(self):
@@ -39,7 +41,7 @@ class FakeSender:
 
     sent: list[Message] = field(default_factory=list)
     failures: dict[str, Exception] = field(default_factory=dict)
-    meanwhile: object = None
+    meanwhile: Callable[[str], object] | None = None
 
     def check(self, url: str) -> None:
         if not url.startswith("https://"):

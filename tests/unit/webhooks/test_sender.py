@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import http.server
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -19,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from tests.support.webhook_receiver import receiver, status
 
 from streetveil.errors import InvalidWebhookUrlError, WebhookFailedError, WebhookUnreachableError
 from streetveil.webhooks.sender import HttpWebhookSender
@@ -30,29 +27,6 @@ SIGNER = Signer(tenant_secret(SECRET, "acme"))
 BODY = b'{"status":"completed"}'
 
 
-@dataclass
-class Receiver:
-    """A server that answers every POST in one way and keeps what it was sent."""
-
-    port: int
-    bodies: list[bytes] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-
-
-Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
-
-
-def status(code: int, **headers: str) -> Answer:
-    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
-        handler.send_response(code)
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    return answer
-
-
 def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
     """A status line that never ends."""
     try:
@@ -61,30 +35,6 @@ def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
             time.sleep(0.05)
     except OSError:
         pass
-
-
-@contextmanager
-def receiver(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            found.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            found.headers.append({name.lower(): value for name, value in self.headers.items()})
-            answer(self)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-            pass
-
-    with ExitStack() as stack:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        stack.callback(server.server_close)
-        found = Receiver(server.server_address[1])
-        if tls is not None:
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        stack.callback(thread.join)
-        stack.callback(server.shutdown)
-        yield found
 
 
 def inside(**changes: object) -> HttpWebhookSender:

@@ -21,6 +21,7 @@ from streetveil.api.schemas import (
     JobState,
     Results,
     SubmittedJob,
+    WebhookState,
     public_status,
 )
 from streetveil.api.services import ApiServices
@@ -52,8 +53,10 @@ def _state(job: Job, services: ApiServices, caller: Principal) -> JobState:
         updated_at=job.updated_at.timestamp(),
         results=_results(job, services, caller),
     )
-    error = JobError.of(job)
-    return state if error is None else state.model_copy(update={"error": error})
+    report = services.notify.report(job.id) if services.notify is not None else None
+    # What there is not is left out.
+    also = {"error": JobError.of(job), "webhook": WebhookState.of(report) if report is not None else None}
+    return state.model_copy(update={name: value for name, value in also.items() if value is not None})
 
 
 def _results(job: Job, services: ApiServices, caller: Principal) -> Results | None:

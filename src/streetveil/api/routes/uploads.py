@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import structlog
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
@@ -9,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from streetveil import errors
 from streetveil.api.dependencies import IdempotencyKey, Incoming, Services, Tenant, Threads, allowed
 from streetveil.api.errors import public_detail
-from streetveil.api.forms import many_photos, options_of, single_photo
+from streetveil.api.forms import WEBHOOK_FIELD, many_photos, options_of, single_photo, webhook_of
 from streetveil.api.incoming import ReceivedFile
 from streetveil.api.multipart import Form, RefusedFile
 from streetveil.api.openapi import photo_form, problems
@@ -50,8 +52,8 @@ FILE_PROBLEMS = (
     "/upload",
     status_code=202,
     dependencies=[allowed(Scope.UPLOAD)],
-    openapi_extra=photo_form("file"),
-    responses=problems(*FORM_PROBLEMS, *FILE_PROBLEMS, errors.IdempotencyConflictError),
+    openapi_extra=photo_form("file", webhook=True),
+    responses=problems(*FORM_PROBLEMS, *FILE_PROBLEMS, errors.IdempotencyConflictError, errors.InvalidWebhookUrlError),
 )
 async def upload(
     request: Request,
@@ -66,10 +68,10 @@ async def upload(
     threads.ensure_room()
     await run_sync(services.submit.ensure_capacity, tenant, key)
     async with received_form(
-        request, single_photo(services), intake=intake, limiter=threads.limiter
+        request, single_photo(services, WEBHOOK_FIELD), intake=intake, limiter=threads.limiter
     ) as form:
-        options = options_of(form.fields, services)
-        job = await run_sync(_submit_one, services, only_file(form), options, tenant, key, limiter=threads.limiter)
+        wishes = _wishes_of(form, services, tenant)
+        job = await run_sync(_submit_one, services, only_file(form), wishes, key, limiter=threads.limiter)
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/status/{job.id}"
     return SubmittedJob.of(job)
 
@@ -78,8 +80,8 @@ async def upload(
     "/batch-upload",
     status_code=202,
     dependencies=[allowed(Scope.UPLOAD)],
-    openapi_extra=photo_form("files", many=True),
-    responses=problems(*FORM_PROBLEMS),
+    openapi_extra=photo_form("files", many=True, webhook=True),
+    responses=problems(*FORM_PROBLEMS, errors.InvalidWebhookUrlError),
 )
 async def batch_upload(request: Request, services: Services, intake: Incoming, tenant: Tenant) -> SubmittedBatch:
     """The same for several photos. A file that cannot be taken is told in its place and stops none of the others."""
@@ -87,8 +89,7 @@ async def batch_upload(request: Request, services: Services, intake: Incoming, t
         raise MalformedRequestError("Idempotency-Key is understood by /upload only.")
     await run_sync(services.submit.ensure_capacity, tenant)
     async with received_form(request, many_photos(services), intake=intake) as form:
-        options = options_of(form.fields, services)
-        return await run_sync(_submit_all, services, form, options, tenant)
+        return await run_sync(_submit_all, services, form, _wishes_of(form, services, tenant))
 
 
 def only_file(form: Form) -> ReceivedFile:
@@ -99,13 +100,29 @@ def only_file(form: Form) -> ReceivedFile:
     return file
 
 
-def _submit_one(services: ApiServices, file: ReceivedFile, options: JobOptions, tenant: str, key: str | None) -> Job:
-    return services.submit(_upload(file), options, tenant=tenant, idempotency_key=key)
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What a request asks for all its photos."""
+
+    options: JobOptions
+    tenant: str
+    webhook_url: str | None
 
 
-def _submit_all(services: ApiServices, form: Form, options: JobOptions, tenant: str) -> SubmittedBatch:
-    batch_id = services.submit.new_batch(tenant=tenant)
-    outcomes = [_submit_in_batch(services, file, options, tenant, batch_id) for file in form.files]
+def _wishes_of(form: Form, services: ApiServices, tenant: str) -> _Wishes:
+    webhook_url = webhook_of(form.fields, services)
+    return _Wishes(options_of(form.fields, services), tenant, webhook_url)
+
+
+def _submit_one(services: ApiServices, file: ReceivedFile, wishes: _Wishes, key: str | None) -> Job:
+    return services.submit(
+        _upload(file), wishes.options, tenant=wishes.tenant, idempotency_key=key, webhook_url=wishes.webhook_url
+    )
+
+
+def _submit_all(services: ApiServices, form: Form, wishes: _Wishes) -> SubmittedBatch:
+    batch_id = services.submit.new_batch(tenant=wishes.tenant)
+    outcomes = [_submit_in_batch(services, file, wishes, batch_id) for file in form.files]
     accepted = sum(isinstance(outcome, SubmittedJob) for outcome in outcomes)
     return SubmittedBatch(
         batch_id=batch_id,
@@ -117,12 +134,15 @@ def _submit_all(services: ApiServices, form: Form, options: JobOptions, tenant: 
 
 
 def _submit_in_batch(
-    services: ApiServices, file: ReceivedFile | RefusedFile, options: JobOptions, tenant: str, batch_id: str
+    services: ApiServices, file: ReceivedFile | RefusedFile, wishes: _Wishes, batch_id: str
 ) -> SubmittedJob | RejectedFile:
     if isinstance(file, RefusedFile):
         return _rejected(file.filename, file.error)
     try:
-        return SubmittedJob.of(services.submit(_upload(file), options, tenant=tenant, batch_id=batch_id))
+        job = services.submit(
+            _upload(file), wishes.options, tenant=wishes.tenant, batch_id=batch_id, webhook_url=wishes.webhook_url
+        )
+        return SubmittedJob.of(job)
     except StreetveilError as error:
         return _rejected(file.filename, error)
     except Exception as error:  # noqa: BLE001  # jobs before this one are accepted, and their ids must not be lost
