@@ -55,11 +55,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything found in one picture; None where that model was not asked."""
+    """Everything found in one picture; None where that model was not asked.
+
+    Attributes:
+        seconds: how long decoding took, and each model, by the names in `domain/measurements.py`.
+    """
 
     faces: Found | None
     plates: Found | None
     vehicles: Found | None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 class SceneDetector(Protocol):

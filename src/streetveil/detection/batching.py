@@ -37,16 +37,18 @@ class BatchRun:
     Attributes:
         rows: pictures, or pieces of them, in it.
         tensors: how many were handed in by different calls.
+        seconds: how long it took.
     """
 
     model: str
     device: str
     rows: int
     tensors: int
+    seconds: float = field(default=0.0, compare=False)
 
 
 BatchObserver = Callable[[BatchRun], None]
-"""Called by the runner after each run that succeeded; it must be quick, and what it raises is logged."""
+"""Called by whoever ran it after each run that succeeded; it must be quick, and what it raises is logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +262,11 @@ class _Runner(threading.Thread):
         """Answers each; whatever happens, nobody waits for ever."""
         if not batch:
             return
+        started = time.perf_counter()
         try:
-            self._answer(batch, self._lane.run([item.tensor for item in batch]))
+            outputs = self._lane.run([item.tensor for item in batch])
+            seconds = time.perf_counter() - started
+            self._answer(batch, outputs)
         except Exception as error:  # noqa: BLE001 - each waiter has it, or an answer from a second try
             if len(batch) > 1:
                 _log.warning("batch_failed", model=self._model, device=self._lane.device, detail=str(error))
@@ -270,7 +275,7 @@ class _Runner(threading.Thread):
             else:
                 self._rescue(batch[0], error)
         else:
-            self._tell(batch)
+            self._tell(batch, seconds)
 
     def _rescue(self, item: _Item, error: Exception) -> None:
         if self._last_resort is not None:
@@ -298,11 +303,16 @@ class _Runner(threading.Thread):
             item.answer.set_result([output[start:end] for output in outputs])
             start = end
 
-    def _tell(self, batch: Sequence[_Item]) -> None:
-        if self._on_batch is None:
-            return
+    def _tell(self, batch: Sequence[_Item], seconds: float) -> None:
         rows = sum(len(item.tensor) for item in batch)
-        try:
-            self._on_batch(BatchRun(self._model, self._lane.device, rows, len(batch)))
-        except Exception:  # noqa: BLE001 - who counts must not stop who works
-            _log.exception("batch_observer_failed", model=self._model)
+        tell(self._on_batch, BatchRun(self._model, self._lane.device, rows, len(batch), seconds))
+
+
+def tell(observer: BatchObserver | None, run: BatchRun) -> None:
+    """Tells an observer, where there is one, of a run."""
+    if observer is None:
+        return
+    try:
+        observer(run)
+    except Exception:  # noqa: BLE001 - who counts must not stop who works
+        _log.exception("batch_observer_failed", model=run.model)

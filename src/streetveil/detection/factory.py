@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from streetveil.detection.batching import BatchObserver
 from streetveil.detection.detector import ModelDetector, Traits
 from streetveil.detection.models import MODELS
 from streetveil.detection.networks import Networks
@@ -15,7 +16,7 @@ from streetveil.detection.user_models import load_user_model
 from streetveil.detection.weights import ModelCache
 from streetveil.domain.detections import Label
 from streetveil.domain.geometry import Size
-from streetveil.domain.measurements import Task
+from streetveil.domain.measurements import ModelRun, Task
 from streetveil.domain.options import Profile
 
 _USUAL_PICTURES = (Size(1920, 1080), Size(4000, 3000))
@@ -28,11 +29,13 @@ def build_scene_detector(
     model_paths: Mapping[Task, Path | None] | None = None,
     thresholds: Mapping[Label, float] | None = None,
     networks: Networks | None = None,
+    on_run: Callable[[ModelRun], None] | None = None,
 ) -> ProfiledSceneDetector:
     """Loads one model per task: the user's own where `model_paths` names one, else the default out of `cache`.
 
     `thresholds` are the lowest scores that count where a query names none; a class not named has its
     model's calibrated default. `networks` says where models run; by default on the CPU, one core a run.
+    `on_run` is told of each run of a model, by any thread; it must be quick.
 
     Raises:
         ModelMissingError: a model is neither in the cache nor at its path.
@@ -45,8 +48,17 @@ def build_scene_detector(
         own = (model_paths or {}).get(card.task)
         path = own if own is not None else (cache if networks.on_gpu else tuning).path(card)
         traits = load_user_model(own, card.task).traits if own is not None else Traits.of_card(card)
-        loaded[card.task] = ModelDetector(traits, networks.open(path, usual_sizes(traits)))
+        loaded[card.task] = ModelDetector(
+            traits, networks.open(path, usual_sizes(traits), on_batch=_told(card.task, on_run))
+        )
     return ProfiledSceneDetector(loaded["faces"], loaded["plates"], loaded["vehicles"], thresholds=thresholds)
+
+
+def _told(task: Task, on_run: Callable[[ModelRun], None] | None) -> BatchObserver | None:
+    """An observer of the task's model."""
+    if on_run is None:
+        return None
+    return lambda run: on_run(ModelRun(task, run.rows, run.seconds))
 
 
 def usual_sizes(traits: Traits) -> list[Size]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from streetveil.detection.batching import BatchedNetwork, BatchObserver, BatchPolicy, Lane, Tensor
+from streetveil.detection.batching import BatchedNetwork, BatchObserver, BatchPolicy, BatchRun, Lane, Tensor, tell
 from streetveil.detection.devices import ON_CPU, TENSORRT_SIDE, Choice, Device, provider_options
 from streetveil.detection.files import digest
 from streetveil.detection.session import BoundRun, Network, Session
@@ -52,14 +53,12 @@ class Networks:
         engines: Path | None = None,
         threads: int = 1,
         lanes: int = 1,
-        on_batch: BatchObserver | None = None,
     ) -> None:
         self._choice = choice
         self._batching = batching or Batching()
         self._engines = engines
         self._threads = threads
         self._lanes = lanes
-        self._on_batch = on_batch
         if choice.complaint:
             _warn(choice.complaint)
 
@@ -68,8 +67,10 @@ class Networks:
         """Whether models run on GPUs, as far as it is known by now."""
         return self._choice.on_gpu
 
-    def open(self, path: Path, usual: Sequence[Size] = ()) -> Network:
+    def open(self, path: Path, usual: Sequence[Size] = (), *, on_batch: BatchObserver | None = None) -> Network:
         """A model, ready to run. On GPUs the `usual` input sizes are tried out, so that no job waits for that.
+
+        `on_batch` is told of each run.
 
         Raises:
             ModelMissingError: there is no such file.
@@ -78,25 +79,27 @@ class Networks:
         session = Session(path, threads=self._threads)
         if self._choice.on_gpu:
             try:
-                return self._on_gpus(session, usual)
+                return self._on_gpus(session, usual, on_batch)
             except ModelError as error:
                 _warn(error.detail)
                 self._choice = ON_CPU
         policy = self._policy(session)
         if policy.most_rows == 1:
-            return session
+            return _observed(session, on_batch)
         lanes = [_lane(session, Device(), policy) for _ in range(self._lanes)]
-        return BatchedNetwork(path.name, lanes, policy, on_batch=self._on_batch)
+        return BatchedNetwork(path.name, lanes, policy, on_batch=on_batch)
 
-    def _on_gpus(self, session: Session, usual: Sequence[Size]) -> Network:
+    def _on_gpus(self, session: Session, usual: Sequence[Size], on_batch: BatchObserver | None) -> Network:
         policy = self._policy(session)
         lanes = [_lane(self._load(session, device, policy), device, policy) for device in self._choice.devices]
         for lane in lanes:
             for tensor in _samples(session, policy, usual):
                 lane.run([tensor])
             _log.info("model_on_gpu", model=session.path.name, device=lane.device)
-        network = BatchedNetwork(session.path.name, lanes, policy, last_resort=session.run, on_batch=self._on_batch)
-        return _Bounded(network, session) if self._choice.devices[0].kind == "tensorrt" else network
+        network = BatchedNetwork(session.path.name, lanes, policy, last_resort=session.run, on_batch=on_batch)
+        return (
+            _Bounded(network, _observed(session, on_batch)) if self._choice.devices[0].kind == "tensorrt" else network
+        )
 
     def _load(self, session: Session, device: Device, policy: BatchPolicy) -> Session:
         """The same model on a GPU.
@@ -144,6 +147,25 @@ class _Bounded:
 
     def run(self, tensor: Tensor) -> list[Tensor]:
         return (self._cpu if max(tensor.shape[-2:]) > TENSORRT_SIDE else self._network).run(tensor)
+
+
+class _Observed:
+    """Tells of each run of a model that no other shares."""
+
+    def __init__(self, session: Session, on_batch: BatchObserver) -> None:
+        self._session = session
+        self._on_batch = on_batch
+
+    def run(self, tensor: Tensor) -> list[Tensor]:
+        started = time.perf_counter()
+        outputs = self._session.run(tensor)
+        seconds = time.perf_counter() - started
+        tell(self._on_batch, BatchRun(self._session.path.name, "cpu", len(tensor), 1, seconds))
+        return outputs
+
+
+def _observed(session: Session, on_batch: BatchObserver | None) -> Network:
+    return session if on_batch is None else _Observed(session, on_batch)
 
 
 def _lane(session: Session, device: Device, policy: BatchPolicy) -> Lane:

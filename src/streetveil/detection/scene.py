@@ -20,6 +20,7 @@ from streetveil.detection.tiling import is_panorama
 from streetveil.domain.detections import Detections, Label
 from streetveil.domain.geometry import Size
 from streetveil.imaging.picture import Picture
+from streetveil.observability.stopwatch import Stopwatch
 
 _NEVER = math.inf
 
@@ -37,6 +38,7 @@ class _Subject:
     picture: Picture
     query: Query
     size: Size
+    watch: Stopwatch
     scales: list[npt.NDArray[np.uint8]] = field(default_factory=list)
     vehicles: Candidates | None = None
 
@@ -49,7 +51,9 @@ class _Subject:
     def sharpen(self, passes: Sequence[Pass]) -> None:
         """Decodes anew where `passes` need more pixels than there are."""
         wanted = needed(self.size, passes) or self.size
-        if not self.scales or not _covers(self.scales[-1], wanted):
+        if self.scales and _covers(self.scales[-1], wanted):
+            return
+        with self.watch.stage("decode"):
             self.scales.append(self.picture.pixels(wanted if wanted != self.size else None))
 
     def view(self, item: Pass) -> View:
@@ -82,25 +86,31 @@ class ProfiledSceneDetector:
         self._defaults = dict(thresholds or {})
 
     def detect(self, pictures: Sequence[Picture], queries: Sequence[Query]) -> list[Scene]:
-        subjects = [self._open(picture, query) for picture, query in zip(pictures, queries, strict=True)]
-        faces = self._look_for(self._faces, [item for item in subjects if item.wants(self._faces)])
-        vehicles = self._look_for(self._vehicles, [item for item in subjects if self._wants_vehicles(item)])
+        watch = Stopwatch()
+        subjects = [self._open(picture, query, watch) for picture, query in zip(pictures, queries, strict=True)]
+        with watch.stage("faces"):
+            faces = self._look_for(self._faces, [item for item in subjects if item.wants(self._faces)])
+        with watch.stage("vehicles"):
+            vehicles = self._look_for(self._vehicles, [item for item in subjects if self._wants_vehicles(item)])
         for subject in subjects:
             subject.vehicles = vehicles.get(id(subject))
-        plates = self._look_for(self._plates, [item for item in subjects if item.wants(self._plates)])
+        with watch.stage("plates"):
+            plates = self._look_for(self._plates, [item for item in subjects if item.wants(self._plates)])
+        shares = {stage: seconds / len(subjects) for stage, seconds in watch.seconds.items() if subjects}
         return [
             Scene(
                 faces=self._found(self._faces, item, faces),
                 plates=self._found(self._plates, item, plates),
                 vehicles=self._found(self._vehicles, item, vehicles) if item.wants(self._vehicles) else None,
+                seconds=shares,
             )
             for item in subjects
         ]
 
-    def _open(self, picture: Picture, query: Query) -> _Subject:
+    def _open(self, picture: Picture, query: Query, watch: Stopwatch) -> _Subject:
         """Decodes once, as large as the largest of the passes that are known beforehand."""
         size = picture.header.upright
-        subject = _Subject(picture, query, size)
+        subject = _Subject(picture, query, size, watch)
         passes = [
             item
             for detector in (self._faces, self._plates, self._vehicles)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from streetveil.errors import PhotoMemoryError, StreetveilError
 from streetveil.imaging.header import ImageHeader
+from streetveil.isolation import measured
 from streetveil.isolation.frames import BrokenFrameError, Frame
 from streetveil.jobs.anonymise import Anonymised
 from streetveil.redaction.base import RedactedFile
@@ -31,6 +32,7 @@ def of_result(result: Anonymised) -> Frame:
         "blur_metadata": result.blur_metadata,
         "detection_metadata": result.detection_metadata,
         "needs_review": result.needs_review,
+        "measured": measured.as_dict(result.measured),
     }
     return Frame({"done": done}, result.file.data)
 
@@ -66,6 +68,7 @@ def read(frame: Frame, header: ImageHeader) -> Anonymised:
                 blur_metadata=_checked(done, "blur_metadata", dict),
                 detection_metadata=_checked(done, "detection_metadata", dict),
                 needs_review=_checked(done, "needs_review", bool),
+                measured=measured.read(done.get("measured")),
             )
         case {"error": {"code": str(code), "detail": detail}}:
             raise error_of(code, _sentence(detail))

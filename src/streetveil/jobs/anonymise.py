@@ -6,17 +6,19 @@ photo with the same options has the same result wherever it came in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streetveil.detection.base import Found, Query, Scene, SceneDetector
 from streetveil.domain.detections import REDACTABLE, VEHICLES, Detections, Label
+from streetveil.domain.measurements import Measurements, Task
 from streetveil.domain.options import JobOptions
 from streetveil.errors import NeedsReviewError
 from streetveil.imaging.picture import ImageHeader, Picture
 from streetveil.jobs.regions import region_as_dict, snapped
 from streetveil.jobs.verification import MARGINS, Finding, Verification, touches, widened
+from streetveil.observability.stopwatch import Stopwatch
 from streetveil.redaction.base import RedactedFile, Redactor, Region, Shape
 
 # Heads are round and plates are not: each class has the outline that covers it with the least around it.
@@ -33,6 +35,7 @@ class Anonymised:
         blur_metadata, detection_metadata: as the HTTP contract has them (docs/api.md); boxes are pixels
             of the upright picture, those of regions already grown by the model's margin.
         needs_review: True where something was still found in the result: a person must look before it is handed out.
+        measured: where the time went, and what was found; belongs to no result, for it is never the same twice.
     """
 
     file: RedactedFile
@@ -40,6 +43,7 @@ class Anonymised:
     blur_metadata: dict[str, Any]
     detection_metadata: dict[str, Any]
     needs_review: bool = False
+    measured: Measurements = field(default_factory=Measurements, compare=False)
 
 
 class Anonymiser:
@@ -69,17 +73,22 @@ class Anonymiser:
         Raises:
             StreetveilError: the photo cannot be read or redacted; there is no result then.
         """
-        picture, scene, regions = self.detect(data, options)
-        file = self._redactor.redact(picture, regions, options.metadata)
+        watch = Stopwatch()
+        with watch.stage("decode"):
+            picture, scene, regions = self.detect(data, options)
+        with watch.stage("redact"):
+            file = self._redactor.redact(picture, regions, options.metadata)
         verification = None
         if self._verify:
-            regions, file, verification = self._verified(picture, regions, file, options)
+            with watch.stage("verify"):
+                regions, file, verification = self._verified(picture, regions, file, options)
         return Anonymised(
             file=file,
             header=picture.header,
             blur_metadata=_blur_metadata(scene, regions, file, verification),
             detection_metadata=_detection_metadata(scene, regions),
             needs_review=verification is not None and not verification.passed,
+            measured=_measured(scene, watch.seconds),
         )
 
     def check(self) -> None:
@@ -194,6 +203,20 @@ def _detection_metadata(scene: Scene, regions: list[Region]) -> dict[str, Any]:
         "is_plate_blurred": any(region.label is Label.LICENSE_PLATE for region in regions),
         "model": scene.vehicles.model.as_dict() if scene.vehicles is not None else None,
     }
+
+
+def _measured(scene: Scene, seconds: Mapping[str, float]) -> Measurements:
+    """With the seconds of the scene, which passed while its photo was opened."""
+    opening = max(0.0, seconds["decode"] - sum(scene.seconds.values()))
+    models: dict[Task, Found | None] = {"faces": scene.faces, "plates": scene.plates, "vehicles": scene.vehicles}
+    return Measurements(
+        seconds={**seconds, **scene.seconds, "decode": opening + scene.seconds.get("decode", 0.0)},
+        found={
+            task: tuple(zip(found.detections.labels, found.detections.scores.tolist(), strict=True))
+            for task, found in models.items()
+            if found is not None
+        },
+    )
 
 
 def _detections(found: Found | None) -> Detections:

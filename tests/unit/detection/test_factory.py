@@ -4,7 +4,6 @@ import simplejpeg
 
 from streetveil.detection import networks as networks_module
 from streetveil.detection.base import Query
-from streetveil.detection.batching import BatchRun
 from streetveil.detection.detector import Traits
 from streetveil.detection.devices import Choice, Device
 from streetveil.detection.factory import build_scene_detector, usual_sizes
@@ -12,6 +11,7 @@ from streetveil.detection.models import CENTERFACE, MODELS, PLATEDET
 from streetveil.detection.networks import Batching, Networks
 from streetveil.detection.weights import ModelCache
 from streetveil.domain.geometry import Size
+from streetveil.domain.measurements import ModelRun
 from streetveil.errors import ModelMissingError
 from streetveil.imaging.picture import Picture
 
@@ -40,10 +40,10 @@ def test_missing_weights_are_told_when_it_is_put_together(tmp_path):
 
 def test_on_gpus_the_same_is_found_and_jobs_share_runs(tmp_path, own_models, monkeypatch):
     monkeypatch.setattr(networks_module, "provider_options", lambda *_, **__: [("CPUExecutionProvider", {})])
-    seen: list[BatchRun] = []
-    gpus = Networks(Choice((CpuAsGpu("cuda"),)), batching=Batching(4), on_batch=seen.append)
+    seen: list[ModelRun] = []
+    gpus = Networks(Choice((CpuAsGpu("cuda"),)), batching=Batching(4))
     on_cpu = build_scene_detector(ModelCache(tmp_path), model_paths=own_models)
-    on_gpu = build_scene_detector(ModelCache(tmp_path), model_paths=own_models, networks=gpus)
+    on_gpu = build_scene_detector(ModelCache(tmp_path), model_paths=own_models, networks=gpus, on_run=seen.append)
     pictures, queries = [photo(255), photo(10)], [Query(), Query()]
 
     expected = on_cpu.detect(pictures, queries)
@@ -55,8 +55,10 @@ def test_on_gpus_the_same_is_found_and_jobs_share_runs(tmp_path, own_models, mon
         assert other.faces is not None
         assert np.array_equal(scene.faces.detections.boxes, other.faces.detections.boxes)
         assert np.array_equal(scene.faces.detections.scores, other.faces.detections.scores)
-    assert {run.model for run in seen} >= {"faces.onnx", "vehicles.onnx"}
+    assert {run.task for run in seen} >= {"faces", "vehicles"}
     assert max(run.rows for run in seen) == 2
+    assert all(run.seconds > 0 for run in seen)
+    assert {"decode", "faces", "vehicles", "plates"} <= found[0].seconds.keys()
 
 
 def test_the_usual_sizes_are_those_of_common_photos_and_of_crops_for_plates():

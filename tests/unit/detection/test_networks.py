@@ -34,10 +34,19 @@ def test_on_a_cpu_every_job_runs_its_own(export_model):
     assert isinstance(Networks().open(export_model()), Session)
 
 
+def test_each_run_that_no_other_shares_is_told_too(export_model):
+    seen: list[BatchRun] = []
+    network = Networks().open(export_model(), on_batch=seen.append)
+    with capture_logs():
+        network.run(np.zeros((2, 3, 32, 32), np.float32))
+    assert [(run.device, run.rows, run.tensors) for run in seen] == [("cpu", 2, 1)]
+    assert seen[0].seconds > 0
+
+
 def test_on_a_cpu_runs_are_shared_where_that_is_asked_for(export_model):
     seen: list[BatchRun] = []
     path = export_model()
-    network = Networks(batching=Batching(4, 0.002), lanes=2, on_batch=seen.append).open(path)
+    network = Networks(batching=Batching(4, 0.002), lanes=2).open(path, on_batch=seen.append)
     tensors = [random(1, 3, 32, 32, seed=seed) for seed in range(40)]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(network.run, tensors))
@@ -87,7 +96,7 @@ def test_on_gpus_usual_shapes_are_tried_out_before_the_first_job(export_model, g
 def test_a_model_for_one_picture_at_a_time_is_given_one(export_model, gpus):
     seen: list[BatchRun] = []
     path = export_model(shape=(1, 3, 32, 32))
-    network = Networks(gpus, on_batch=seen.append).open(path, [Size(32, 32)])
+    network = Networks(gpus).open(path, [Size(32, 32)], on_batch=seen.append)
     tensors = [random(1, 3, 32, 32, seed=seed) for seed in range(12)]
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(network.run, tensors))
@@ -143,11 +152,11 @@ def test_what_no_engine_was_built_for_runs_on_the_cpu(export_model, gpus):
     seen: list[BatchRun] = []
     choice = Choice((CpuAsGpu("tensorrt", 0),))
     path = export_model()
-    network = Networks(choice, on_batch=seen.append).open(path)
+    network = Networks(choice).open(path, on_batch=seen.append)
     strip = random(1, 3, 32, 2080)
 
     assert np.array_equal(network.run(strip)[0], Session(path).run(strip)[0])
-    assert seen == []
+    assert [run.device for run in seen] == ["cpu"]
 
 
 def test_an_engine_belongs_to_one_file_and_its_folder_may_be_read_only(export_model, tmp_path):
