@@ -26,13 +26,17 @@ from streetveil.detection.base import SceneDetector
 from streetveil.detection.lazy import LazySceneDetector
 from streetveil.detection.models import MODELS
 from streetveil.detection.unreported import UnreportedVehicles
+from streetveil.domain.audit import AuditSeal
 from streetveil.domain.detections import VEHICLES, Label
 from streetveil.domain.measurements import Task
 from streetveil.domain.options import JobOptions
 from streetveil.errors import ConfigurationError, UnavailableError
 from streetveil.jobs.anonymise import Anonymised, Anonymiser
 from streetveil.jobs.anonymising import Anonymising
+from streetveil.jobs.audit import AuditTrail
+from streetveil.jobs.audit_log import AuditLog
 from streetveil.jobs.erase import Erase
+from streetveil.jobs.erasure_proof import ProveErasure
 from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
 from streetveil.jobs.maintain import Maintain
@@ -101,6 +105,9 @@ class Services:
     retry: Retry
     release: Release
     erase: Erase
+    audit: AuditTrail
+    audit_log: AuditLog
+    prove_erasure: ProveErasure
     health: Health
     process: Process
     maintain: Maintain
@@ -305,6 +312,8 @@ def _connected(settings: Settings, anonymise: Anonymising) -> Iterator[Services]
         attempts = AttemptPolicy(
             most=settings.max_attempts, lease=timedelta(seconds=settings.lease_s), loss_is_harm=not _isolates(settings)
         )
+        key = settings.audit_key
+        seal = AuditSeal(key.get_secret_value().encode() if key else None)
         worker_id = _unique_worker_id(settings)
         yield Services(
             anonymise=anonymise,
@@ -313,6 +322,9 @@ def _connected(settings: Settings, anonymise: Anonymising) -> Iterator[Services]
             retry=Retry(database=database, queue=queue),
             release=Release(database=database),
             erase=Erase(database=database, storage=storage),
+            audit=AuditTrail(database=database),
+            audit_log=AuditLog(database=database, seal=seal),
+            prove_erasure=ProveErasure(database=database, storage=storage, seal=seal),
             health=Health(
                 database=database,
                 storage=storage,
@@ -337,6 +349,7 @@ def _connected(settings: Settings, anonymise: Anonymising) -> Iterator[Services]
                 queue=queue,
                 attempts=attempts,
                 retention=_retention(settings),
+                seal=seal,
                 interval=timedelta(seconds=settings.maintain_interval_s),
                 grace=timedelta(seconds=settings.requeue_after_s),
                 orphan_age=timedelta(seconds=settings.orphan_age_s),

@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     photo_timeout_s: float = Field(300, ge=1, description="Seconds that one photo may take in its child process.")
     photo_memory_mb: int = Field(4096, ge=256, description="MiB that one photo may take in its child process.")
     redis_heartbeat_s: float = Field(60, ge=1, description="Seconds of silence after which messages are given back.")
+    audit_key: SecretStr | None = Field(
+        None, min_length=16, description="Key of the audit log's hashes: without it nobody can make them anew."
+    )
     webhook_secret: SecretStr | None = Field(
         None, description="Secret of which webhooks' signing keys are made, 24 bytes or more; without it none are sent."
     )

@@ -10,6 +10,7 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 from streetveil.api.access import AccessPolicy
+from streetveil.api.audit import record_refusal
 from streetveil.api.dependencies import allowed
 from streetveil.api.errors import install_error_handlers
 from streetveil.api.intake import OpenUploads
@@ -66,7 +67,7 @@ def create_app(open_services: OpenServices, *, access: AccessPolicy, version: st
         redoc_url=None,
     )
     describe_with(app, tokens=access.authenticate is not None)
-    install_error_handlers(app)
+    install_error_handlers(app, on_forbidden=record_refusal)
     app.add_middleware(LingeringRefusal)
     app.add_middleware(RequestContext)
     for module in (uploads, jobs, masks, redact, panoramax, stats):

@@ -66,7 +66,12 @@ async def _count_request(state: ApiState, name: str) -> None:
         await run_sync(state.services.limits.request, name, limiter=state.limit_threads)
 
 
-Caller = Annotated[Principal, Depends(_caller)]
+async def _noted(request: Request, caller: Annotated[Principal, Depends(_caller)]) -> Principal:
+    request.state.caller = caller  # for the audit log, should the request be refused
+    return caller
+
+
+Caller = Annotated[Principal, Depends(_noted)]
 """Whoever makes the request; found out once for each."""
 
 
@@ -123,20 +128,21 @@ def allowed(scope: Scope) -> params.Depends:
 
 def _job_id(job_id: Annotated[str, Path(description="The `job_id` that the upload was answered with.")]) -> str:
     """An id that is no UUID names no job: asking for it is a 404 like any other unknown id."""
-    canonical = _canonical_uuid(job_id)
+    canonical = canonical_uuid(job_id)
     if canonical is None:
         raise JobNotFoundError(f"There is no job {job_id[:40]!r}.")
     return canonical
 
 
 def _batch_id(batch_id: Annotated[str, Path(description="The `batch_id` that the upload was answered with.")]) -> str:
-    canonical = _canonical_uuid(batch_id)
+    canonical = canonical_uuid(batch_id)
     if canonical is None:
         raise BatchNotFoundError(f"There is no batch {batch_id[:40]!r}.")
     return canonical
 
 
-def _canonical_uuid(text: str) -> str | None:
+def canonical_uuid(text: str) -> str | None:
+    """A UUID as ids of ours are written; None where the text is none."""
     if not re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", text):
         return None
     return str(UUID(text))

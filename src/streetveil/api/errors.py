@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -91,8 +91,20 @@ def problem(
     return JSONResponse(body, int(status), all_headers, PROBLEM_JSON)
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Makes every error that a route or the framework raises a problem document; `middleware.py` has the rest."""
+def install_error_handlers(
+    app: FastAPI, *, on_forbidden: Callable[[Request, errors.ForbiddenError], Awaitable[None]]
+) -> None:
+    """Makes every error that a route or the framework raises a problem document; `middleware.py` has the rest.
+
+    `on_forbidden` is called before a caller who is known is refused.
+    """
+
+    async def forbidden(request: Request, exc: Exception) -> JSONResponse:
+        assert isinstance(exc, errors.ForbiddenError)  # noqa: S101  # registered for this class alone
+        await on_forbidden(request, exc)
+        return problem(_request_id(request), exc)
+
+    app.add_exception_handler(errors.ForbiddenError, forbidden)
     app.add_exception_handler(StreetveilError, _on_streetveil_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_parameter)
     app.add_exception_handler(HTTPException, _on_http_exception)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streetveil.jobs.anonymising import Anonymising
+from streetveil.jobs.audit import AuditTrail
 from streetveil.jobs.erase import Erase
 from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
@@ -48,6 +49,7 @@ class ApiServices:
     retry: Retry
     release: Release
     erase: Erase
+    audit: AuditTrail
     anonymise: Anonymising
     health: Health
     max_upload_bytes: int

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streetveil.bootstrap import open_for_operators
+from streetveil.cli.operator import operator
 from streetveil.domain.access import DEFAULT_TENANT, is_tenant
 from streetveil.domain.job import Job, JobStatus
 from streetveil.domain.reports import JobFilter
@@ -102,7 +103,7 @@ def retry(
         count = left = 0
         if job_ids:
             for job_id in job_ids:
-                services.retry(job_id, tenant=tenant, force=force)
+                services.retry(job_id, tenant=tenant, force=force, by=operator())
                 count += 1
         else:
             failed = JobFilter(status=JobStatus.FAILED)
@@ -110,7 +111,7 @@ def retry(
             while page.jobs:
                 chosen = [job for job in page.jobs if force or not is_quarantined(job)]
                 for job in chosen:
-                    services.retry(job.id, tenant=tenant, force=force)
+                    services.retry(job.id, tenant=tenant, force=force, by=operator())
                 count += len(chosen)
                 left += len(page.jobs) - len(chosen)
                 page = services.inspect.page(failed, page.jobs[-1].id, _PAGE, tenant=tenant)
@@ -124,7 +125,7 @@ def release(
     """Hand out results that were held back, as they are. `streetveil jobs show` says where to look at one first."""
     with open_for_operators(_quiet_settings()) as services:
         for job_id in job_ids:
-            services.release(job_id, tenant=tenant)
+            services.release(job_id, tenant=tenant, by=operator())
     typer.echo(f"{len(job_ids)} released.")
 
 

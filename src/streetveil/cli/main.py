@@ -35,6 +35,7 @@ _VERBS = (
     ("bench", "bench:build_app", "Measure what the parts cost on this machine."),
     ("models", "models:build_app", "List, fetch and check the default models and sample photos."),
     ("jobs", "jobs:build_app", "List, show and retry jobs."),
+    ("audit", "audit:build_app", "Show and verify who did what to which job."),
     ("token", "token:build_app", "Make tokens for AUTH_MODE=jwt."),
     ("db", "database:build_app", "Bring the database to this version's schema, or check it."),
     ("webhook", "webhook:build_app", "Tell what receivers of webhooks need."),

@@ -145,6 +145,7 @@ def _running(settings: Settings) -> Iterator[ApiServices]:
                 retry=services.retry,
                 release=services.release,
                 erase=services.erase,
+                audit=services.audit,
                 anonymise=services.anonymise,
                 health=services.health,
                 notify=services.notify,

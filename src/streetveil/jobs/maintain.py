@@ -148,9 +148,9 @@ class Maintain:
             UnavailableError: as for `run_if_due`.
         """
         rescued = self.rescue(alone=alone)
-        self._sealer()
         expired = self._expire(lambda: None)
         orphans = self.remove_orphans(self._clock() - (timedelta() if alone else self._orphan_age))
+        self._sealer()
         return rescued + Recovery(expired=expired, orphans=orphans)
 
     def rescue(self, *, alone: bool = False, between: Callable[[], None] = lambda: None) -> Recovery:

@@ -28,6 +28,7 @@ from streetveil.api import report_schemas, schemas
 from streetveil.api.access import AccessPolicy
 from streetveil.api.app import create_app
 from streetveil.api.services import ApiServices
+from streetveil.domain.audit import SERVICE, Actor
 from streetveil.domain.geometry import Orientation, Size
 from streetveil.domain.job import Job, JobFailure, JobResult, JobStatus, new_id
 from streetveil.domain.options import JobOptions
@@ -48,6 +49,7 @@ from streetveil.domain.reports import (
 from streetveil.domain.webhooks import WebhookReport
 from streetveil.errors import (
     BatchNotFoundError,
+    DatabaseUnavailableError,
     IdempotencyConflictError,
     IllegalTransitionError,
     InvalidWebhookUrlError,
@@ -95,6 +97,7 @@ class World:
     batch_tenants: dict[str, str] = field(default_factory=dict)
     originals: dict[str, bytes] = field(default_factory=dict)
     webhooks: dict[str, str] = field(default_factory=dict)
+    audited: list[tuple[str, Actor, str | None, str]] = field(default_factory=list)
     pages: list[tuple[JobFilter, str | None, int]] = field(default_factory=list)
     redacted: list[tuple[bytes, JobOptions]] = field(default_factory=list)
     dependencies: dict[str, DependencyState] = field(default_factory=lambda: {"database": DependencyState(ok=True)})
@@ -103,6 +106,7 @@ class World:
     result: bytes = b"redacted bytes"
     presigned: str | None = None
     full: bool = False
+    audit_fails: bool = False
     error: Exception | None = None
     hold: threading.Event | None = None
 
@@ -153,7 +157,9 @@ class FakeSubmit:
         idempotency_key: str | None = None,
         batch_id: str | None = None,
         webhook_url: str | None = None,
+        by: Actor = SERVICE,
     ) -> Job:
+        self.world.audited.append(("submit", by, None, "ok"))
         self.world.fail_if_asked()
         for job in self.world.jobs.values():
             if idempotency_key is not None and (job.tenant, job.idempotency_key) == (tenant, idempotency_key):
@@ -250,7 +256,8 @@ class FakeInspect:
 class FakeRetry:
     world: World
 
-    def __call__(self, job_id: str, *, tenant: str) -> Job:
+    def __call__(self, job_id: str, *, tenant: str, by: Actor = SERVICE) -> Job:
+        self.world.audited.append(("retry", by, job_id, "ok"))
         job = FakeInspect(self.world).job(job_id, tenant=tenant)
         if job.status not in {JobStatus.FAILED, JobStatus.NEEDS_REVIEW}:
             raise IllegalTransitionError("Only a failed job can be retried.")
@@ -262,7 +269,8 @@ class FakeRetry:
 class FakeRelease:
     world: World
 
-    def __call__(self, job_id: str, *, tenant: str) -> Job:
+    def __call__(self, job_id: str, *, tenant: str, by: Actor = SERVICE) -> Job:
+        self.world.audited.append(("release", by, job_id, "ok"))
         job = FakeInspect(self.world).job(job_id, tenant=tenant)
         if job.status is not JobStatus.NEEDS_REVIEW:
             raise IllegalTransitionError("Only a job that needs review can be released.")
@@ -274,9 +282,22 @@ class FakeRelease:
 class FakeErase:
     world: World
 
-    def __call__(self, job_id: str, *, tenant: str) -> None:
+    def __call__(self, job_id: str, *, tenant: str, by: Actor = SERVICE) -> None:
+        self.world.audited.append(("erase", by, job_id, "ok"))
         FakeInspect(self.world).job(job_id, tenant=tenant)
         del self.world.jobs[job_id]
+
+
+@dataclass
+class FakeAudit:
+    world: World
+
+    def record(
+        self, action: str, by: Actor, *, job_id: str | None = None, outcome: str = "ok", **details: object
+    ) -> None:
+        if self.world.audit_fails:
+            raise DatabaseUnavailableError("The database cannot be reached.")
+        self.world.audited.append((str(action), by, job_id, outcome))
 
 
 @dataclass
@@ -321,6 +342,7 @@ def services_of(world: World, spool_dir: Path) -> ApiServices:
         "retry": FakeRetry(world),
         "release": FakeRelease(world),
         "erase": FakeErase(world),
+        "audit": FakeAudit(world),
         "anonymise": FakeAnonymise(world),
         "health": FakeHealth(world),
         "notify": FakeNotify(world),

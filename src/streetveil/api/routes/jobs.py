@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from streetveil import errors
+from streetveil.api.audit import Who
 from streetveil.api.dependencies import BatchId, Caller, JobId, ReadableVariant, Services, Tenant, allowed
 from streetveil.api.disposition import format_disposition
 from streetveil.api.openapi import problems
@@ -26,12 +28,19 @@ from streetveil.api.schemas import (
 )
 from streetveil.api.services import ApiServices
 from streetveil.domain.access import Principal, Scope
+from streetveil.domain.audit import Actor, AuditAction
 from streetveil.domain.job import Job
+from streetveil.jobs.inspect import Variant
 
 router = APIRouter(tags=["jobs"])
 
 COMMON = (errors.UnavailableError, errors.StreetveilError)
 _READ = [allowed(Scope.READ)]
+# What shows a person. Reads of redacted photos are not recorded: they disclose nothing.
+_DISCLOSURES: Mapping[Variant, AuditAction] = {
+    "original": AuditAction.READ_ORIGINAL,
+    "review": AuditAction.READ_HELD_BACK,
+}
 NO_RESULT = (errors.ResultNotReadyError, errors.HeldBackError)
 
 
@@ -99,10 +108,13 @@ def jobs(services: Services, tenant: Tenant, query: Annotated[JobQuery, Query()]
     },
 )
 @router.head("/jobs/{job_id}/image", dependencies=_READ, include_in_schema=False)
-def image(request: Request, job_id: JobId, variant: ReadableVariant, services: Services, tenant: Tenant) -> Response:
+def image(
+    request: Request, job_id: JobId, variant: ReadableVariant, services: Services, tenant: Tenant, who: Who
+) -> Response:
     """The redacted photo, the original, or the result that needs review. None is ever given in place of another."""
     link = None if request.method == "HEAD" else services.inspect.presigned(job_id, variant, tenant=tenant)
     if link is not None:
+        _tell_read(job_id, variant, services, who)
         return RedirectResponse(link, headers={"Cache-Control": "private, no-store"})
     stored = services.inspect.image(job_id, variant, tenant=tenant)
     headers = {
@@ -111,7 +123,13 @@ def image(request: Request, job_id: JobId, variant: ReadableVariant, services: S
     }
     if request.method == "HEAD":
         return Response(headers=headers, media_type=stored.media_type)
+    _tell_read(job_id, variant, services, who)
     return StreamingResponse(stored.pieces, headers=headers, media_type=stored.media_type)
+
+
+def _tell_read(job_id: str, variant: Variant, services: ApiServices, who: Actor) -> None:
+    if variant in _DISCLOSURES:
+        services.audit.record(_DISCLOSURES[variant], who, job_id=job_id)
 
 
 @router.post(
@@ -120,9 +138,9 @@ def image(request: Request, job_id: JobId, variant: ReadableVariant, services: S
     status_code=202,
     responses=problems(errors.JobNotFoundError, errors.IllegalTransitionError, errors.OverloadedError, *COMMON),
 )
-def retry(job_id: JobId, services: Services, tenant: Tenant) -> SubmittedJob:
+def retry(job_id: JobId, services: Services, tenant: Tenant, who: Who) -> SubmittedJob:
     """Queues a job again that failed or needs review."""
-    return SubmittedJob.of(services.retry(job_id, tenant=tenant))
+    return SubmittedJob.of(services.retry(job_id, tenant=tenant, by=who))
 
 
 @router.post(
@@ -131,9 +149,9 @@ def retry(job_id: JobId, services: Services, tenant: Tenant) -> SubmittedJob:
     response_model_exclude_unset=True,
     responses=problems(errors.JobNotFoundError, errors.IllegalTransitionError, *COMMON),
 )
-def release(job_id: JobId, services: Services, tenant: Tenant, caller: Caller) -> JobState:
+def release(job_id: JobId, services: Services, tenant: Tenant, caller: Caller, who: Who) -> JobState:
     """Completes a job that needs review: someone has looked at `/jobs/{job_id}/image?variant=review`."""
-    return _state(services.release(job_id, tenant=tenant), services, caller)
+    return _state(services.release(job_id, tenant=tenant, by=who), services, caller)
 
 
 @router.delete(
@@ -143,6 +161,6 @@ def release(job_id: JobId, services: Services, tenant: Tenant, caller: Caller) -
     response_class=Response,
     responses=problems(errors.JobNotFoundError, *COMMON),
 )
-def erase(job_id: JobId, services: Services, tenant: Tenant) -> None:
+def erase(job_id: JobId, services: Services, tenant: Tenant, who: Who) -> None:
     """Removes a job's images and everything that was found in them. It cannot be undone."""
-    services.erase(job_id, tenant=tenant)
+    services.erase(job_id, tenant=tenant, by=who)

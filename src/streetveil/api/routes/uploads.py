@@ -9,6 +9,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from streetveil import errors
+from streetveil.api.audit import Who
 from streetveil.api.dependencies import IdempotencyKey, Incoming, Services, Tenant, Threads, allowed
 from streetveil.api.errors import public_detail
 from streetveil.api.forms import WEBHOOK_FIELD, many_photos, options_of, single_photo, webhook_of
@@ -19,6 +20,7 @@ from streetveil.api.receive import received_form
 from streetveil.api.schemas import FileProblem, RejectedFile, SubmittedBatch, SubmittedJob
 from streetveil.api.services import ApiServices
 from streetveil.domain.access import Scope
+from streetveil.domain.audit import Actor
 from streetveil.domain.job import Job
 from streetveil.domain.options import JobOptions
 from streetveil.errors import MalformedRequestError, StreetveilError
@@ -62,6 +64,7 @@ async def upload(
     threads: Threads,
     intake: Incoming,
     tenant: Tenant,
+    who: Who,
     key: IdempotencyKey,
 ) -> SubmittedJob:
     """Stores a photo and queues it. Once answered with 202 it is never lost."""
@@ -70,7 +73,7 @@ async def upload(
     async with received_form(
         request, single_photo(services, WEBHOOK_FIELD), intake=intake, limiter=threads.limiter
     ) as form:
-        wishes = _wishes_of(form, services, tenant)
+        wishes = _wishes_of(form, services, who)
         job = await run_sync(_submit_one, services, only_file(form), wishes, key, limiter=threads.limiter)
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/status/{job.id}"
     return SubmittedJob.of(job)
@@ -83,13 +86,15 @@ async def upload(
     openapi_extra=photo_form("files", many=True, webhook=True),
     responses=problems(*FORM_PROBLEMS, errors.InvalidWebhookUrlError),
 )
-async def batch_upload(request: Request, services: Services, intake: Incoming, tenant: Tenant) -> SubmittedBatch:
+async def batch_upload(
+    request: Request, services: Services, intake: Incoming, tenant: Tenant, who: Who
+) -> SubmittedBatch:
     """The same for several photos. A file that cannot be taken is told in its place and stops none of the others."""
     if "idempotency-key" in request.headers:
         raise MalformedRequestError("Idempotency-Key is understood by /upload only.")
     await run_sync(services.submit.ensure_capacity, tenant)
     async with received_form(request, many_photos(services), intake=intake) as form:
-        return await run_sync(_submit_all, services, form, _wishes_of(form, services, tenant))
+        return await run_sync(_submit_all, services, form, _wishes_of(form, services, who))
 
 
 def only_file(form: Form) -> ReceivedFile:
@@ -105,23 +110,28 @@ class _Wishes:
     """What a request asks for all its photos."""
 
     options: JobOptions
-    tenant: str
+    who: Actor
     webhook_url: str | None
 
 
-def _wishes_of(form: Form, services: ApiServices, tenant: str) -> _Wishes:
+def _wishes_of(form: Form, services: ApiServices, who: Actor) -> _Wishes:
     webhook_url = webhook_of(form.fields, services)
-    return _Wishes(options_of(form.fields, services), tenant, webhook_url)
+    return _Wishes(options_of(form.fields, services), who, webhook_url)
 
 
 def _submit_one(services: ApiServices, file: ReceivedFile, wishes: _Wishes, key: str | None) -> Job:
     return services.submit(
-        _upload(file), wishes.options, tenant=wishes.tenant, idempotency_key=key, webhook_url=wishes.webhook_url
+        _upload(file),
+        wishes.options,
+        tenant=wishes.who.tenant,
+        idempotency_key=key,
+        webhook_url=wishes.webhook_url,
+        by=wishes.who,
     )
 
 
 def _submit_all(services: ApiServices, form: Form, wishes: _Wishes) -> SubmittedBatch:
-    batch_id = services.submit.new_batch(tenant=wishes.tenant)
+    batch_id = services.submit.new_batch(tenant=wishes.who.tenant)
     outcomes = [_submit_in_batch(services, file, wishes, batch_id) for file in form.files]
     accepted = sum(isinstance(outcome, SubmittedJob) for outcome in outcomes)
     return SubmittedBatch(
@@ -140,7 +150,12 @@ def _submit_in_batch(
         return _rejected(file.filename, file.error)
     try:
         job = services.submit(
-            _upload(file), wishes.options, tenant=wishes.tenant, batch_id=batch_id, webhook_url=wishes.webhook_url
+            _upload(file),
+            wishes.options,
+            tenant=wishes.who.tenant,
+            batch_id=batch_id,
+            webhook_url=wishes.webhook_url,
+            by=wishes.who,
         )
         return SubmittedJob.of(job)
     except StreetveilError as error:
