@@ -296,6 +296,17 @@ def test_a_receiver_that_is_slow_gets_what_fits_into_a_round(house, notify, send
     assert notify.deliver_due() == Deliveries(delivered=3)
 
 
+def test_receivers_whose_turn_did_not_come_are_not_late_for_it(house, notifier, sender):
+    notify = notifier(house, threads=1)
+    for number in range(3):
+        house.upload(b"%d" % number, webhook_url=f"https://slow-{number}.example/")
+    house.drain()
+    sender.meanwhile = lambda url: house.clock.turn(seconds=11)
+    assert notify.deliver_due() == Deliveries(delivered=1)
+    house.clock.turn(seconds=61)
+    assert notify.deliver_due() == Deliveries(delivered=1)
+
+
 def test_a_sender_that_breaks_loses_nothing(house, notify, sender):
     sender.failures["hooks.example.org"] = KeyError("a defect")
     house.upload(webhook_url=URL)
