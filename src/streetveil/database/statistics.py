@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from streetveil.database.tables import JobRecord, WorkerRecord
 from streetveil.domain.job import JobStatus
 from streetveil.domain.reports import Confidence, Percentiles, RecentJobs, WorkerSeen
+
+_Select = TypeVar("_Select", bound=Select[*tuple[Any, ...]])
 
 _OPEN = (JobStatus.SUBMITTED, JobStatus.PROCESSING, JobStatus.NEEDS_REVIEW)
 _ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
@@ -29,10 +32,11 @@ def waiting(session: Session, tenant: str | None) -> int:
 
 def counts(session: Session, tenant: str | None, since: datetime) -> Mapping[JobStatus, int]:
     """Jobs that wait, for a worker or a person, and those that ended at `since` or later."""
-    by_status = select(JobRecord.status, func.count()).where(*of_tenant(tenant)).group_by(JobRecord.status)
+    by_status = select(JobRecord.status, func.count()).group_by(JobRecord.status)
+    still_open = *of_tenant(tenant), JobRecord.status.in_(_OPEN)
     ended = JobRecord.status.in_(_ENDED), JobRecord.finished_at >= since
-    found = dict(session.execute(by_status.where(JobRecord.status.in_(_OPEN))).all())
-    found |= dict(session.execute(by_status.where(*ended)).all())
+    found = dict(session.execute(by_status.where(*still_open)).all())
+    found |= dict(session.execute(_by_end(by_status.where(*ended), tenant)).all())
     return {status: found.get(status.value, 0) for status in (*_OPEN, *_ENDED)}
 
 
@@ -45,18 +49,18 @@ def batch_counts(session: Session, batch_id: str) -> Mapping[JobStatus, int]:
 
 def completed_since(session: Session, tenant: str | None, moment: datetime) -> int:
     """How many jobs were completed at `moment` or later."""
-    completed = *of_tenant(tenant), JobRecord.status == JobStatus.COMPLETED, JobRecord.finished_at >= moment
-    return session.scalar(select(func.count()).where(*completed)) or 0
+    completed = JobRecord.status == JobStatus.COMPLETED, JobRecord.finished_at >= moment
+    return session.scalar(_by_end(select(func.count()).where(*completed), tenant)) or 0
 
 
 def failures(session: Session, tenant: str | None, since: datetime) -> Mapping[str, int]:
     """Jobs that failed at `since` or later by the code of their error."""
     statement = (
         select(JobRecord.error_code, func.count())
-        .where(*of_tenant(tenant), JobRecord.status == JobStatus.FAILED, JobRecord.finished_at >= since)
+        .where(JobRecord.status == JobStatus.FAILED, JobRecord.finished_at >= since)
         .group_by(JobRecord.error_code)
     )
-    return {code or "unknown": count for code, count in session.execute(statement)}
+    return {code or "unknown": count for code, count in session.execute(_by_end(statement, tenant))}
 
 
 def oldest_submission(session: Session, tenant: str | None) -> datetime | None:
@@ -80,11 +84,11 @@ def recent(session: Session, tenant: str | None, since: datetime, limit: int) ->
             JobRecord.vehicles,
             JobRecord.vehicle_confidence_sum,
         )
-        .where(*of_tenant(tenant), JobRecord.status == JobStatus.COMPLETED, JobRecord.finished_at >= since)
+        .where(JobRecord.status == JobStatus.COMPLETED, JobRecord.finished_at >= since)
         .order_by(JobRecord.finished_at.desc())
         .limit(limit)
     )
-    rows = session.execute(statement).all()
+    rows = session.execute(_by_end(statement, tenant)).all()
     return RecentJobs(
         latency=Percentiles.of([(row.finished_at - row.submitted_at).total_seconds() for row in rows]),
         processing_time=Percentiles.of([row.processing_time for row in rows]),
@@ -95,6 +99,17 @@ def recent(session: Session, tenant: str | None, since: datetime, limit: int) ->
         },
         workers=_workers(session, since, [(row.worker_id, row.finished_at) for row in rows]),
     )
+
+
+def _by_end(statement: _Select, tenant: str | None) -> _Select:
+    """The same of a tenant's jobs, found by when they ended.
+
+    Left the choice between two indexes that would do, MariaDB took the right one and did not stop at the hour: it read
+    a million rows for a thousand.
+    """
+    index = "status_finished_at" if tenant is None else "tenant_status_finished_at"
+    hint = f"FORCE INDEX (ix_processed_images_{index})"
+    return statement.where(*of_tenant(tenant)).with_hint(JobRecord, hint, "mysql")
 
 
 def _confidence(per_job: list[tuple[int, float]]) -> Confidence:

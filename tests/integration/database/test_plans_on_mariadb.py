@@ -51,6 +51,14 @@ def test_pages_are_read_in_the_order_of_an_index(plans):
         assert not [step for step in read if "filesort" in step.extra], plan.name
 
 
+@pytest.mark.parametrize("name", ["counts", "completed_since", "failures", "recent"])
+def test_figures_of_the_last_hour_are_read_by_an_index_that_ends_with_the_time(plans, name):
+    steps = {plan.name: [step for step in plan.steps if step.table == "processed_images"] for plan in plans}
+    ours, all_tenants = steps[name][-1], steps[f"{name}, of all"][-1]
+    assert (ours.access, ours.index) == ("range", "ix_processed_images_tenant_status_finished_at")
+    assert (all_tenants.access, all_tenants.index) == ("range", "ix_processed_images_status_finished_at")
+
+
 def test_queries_read_few_rows_however_many_there_are(plans):
     for plan in plans:
         # A page of 51: of each of its cases as many, once more when they are sorted, and then the rows themselves.
