@@ -96,7 +96,7 @@ class CoefficientEdit:
     ) -> None:
         down, across = _sample_window(plane, area)
         columns = _blocks(across)
-        samples = plane.decode(rows, columns)
+        samples = np.zeros((len(rows) * BLOCK, len(columns) * BLOCK), np.float32)
         changed = np.zeros(samples.shape, np.bool_)
         # One sample more above and below, so that what is blended does not end where the band does.
         most = range(max(rows.start * BLOCK - 1, down.start), min(rows.stop * BLOCK + 1, down.stop))
@@ -107,13 +107,9 @@ class CoefficientEdit:
             slice(inner.start - rows.start * BLOCK, inner.stop - rows.start * BLOCK),
             slice(across.start - columns.start * BLOCK, across.stop - columns.start * BLOCK),
         )
-        np.copyto(samples[target], values[source], where=known[source])
+        samples[target] = values[source]
         changed[target] = known[source]
-        # Behind the edge of the picture encoders repeat the last samples: what they repeated must go as well.
-        bottom, right = plane.height - rows.start * BLOCK, plane.width - columns.start * BLOCK
-        samples[bottom:] = samples[bottom - 1 : bottom]
-        samples[:, right:] = samples[:, right - 1 : right]
-        plane.encode(samples, changed, rows, columns, again=again)
+        plane.replace(samples, changed, rows, columns, again=again)
 
     def _reduced(
         self,

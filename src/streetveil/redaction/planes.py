@@ -57,7 +57,7 @@ class Plane:
         area beside it covers now.
         """
         blocks = np.stack([self.rows[row][columns.start : columns.stop] for row in rows]).astype(np.float32)
-        samples = _product(blocks.reshape(-1, BLOCK * BLOCK), self._inverse) + np.float32(_MIDDLE)
+        samples = self._samples(blocks.reshape(-1, BLOCK * BLOCK))
         grid = samples.reshape(len(rows), len(columns), BLOCK, BLOCK)
         for index, row in enumerate(rows):
             for column, exact in self._exact.get(row, {}).items():
@@ -65,14 +65,14 @@ class Plane:
                     grid[index, column - columns.start] = exact
         return grid.transpose(0, 2, 1, 3).reshape(len(rows) * BLOCK, len(columns) * BLOCK)
 
-    def encode(
+    def replace(
         self, samples: Samples, changed: npt.NDArray[np.bool_], rows: range, columns: range, *, again: bool = True
     ) -> None:
-        """Writes those blocks in which a sample changed; the others keep their coefficients.
+        """Writes new samples into some blocks; those in which none is new keep their coefficients.
 
         Args:
-            samples: as `decode` returns them.
-            changed: of the same shape.
+            samples: (8 x rows, 8 x columns); changed in place.
+            changed: of the same shape; where it is False, the sample stays what it is in the file.
             rows: of blocks, as for `decode`.
             columns: of blocks, as for `decode`.
             again: some of these blocks may be decoded again.
@@ -80,10 +80,19 @@ class Plane:
         shape = len(rows), BLOCK, len(columns), BLOCK
         eights = changed.view(np.uint64).reshape(len(rows), BLOCK, len(columns))
         touched = np.bitwise_or.reduce(eights, axis=1) != 0
+        partly = touched & (np.bitwise_and.reduce(eights, axis=1) != _ALL_EIGHT)
+        grid = samples.reshape(shape).transpose(0, 2, 1, 3)
+        # Blocks that are new as a whole, most of them, need not be known as they were.
+        grid[partly] = np.where(
+            changed.reshape(shape).transpose(0, 2, 1, 3)[partly], grid[partly], self._old(partly, rows, columns)
+        )
+        # Behind the edge of the picture encoders repeat the last samples: what they repeated must go as well.
+        bottom, right = self.height - rows.start * BLOCK, self.width - columns.start * BLOCK
+        samples[bottom:] = samples[bottom - 1 : bottom]
+        samples[:, right:] = samples[:, right - 1 : right]
         if again:
-            whole = np.bitwise_and.reduce(eights, axis=1) == _ALL_EIGHT
-            self._remember(samples, touched, whole, rows, columns)
-        blocks = samples.reshape(shape).transpose(0, 2, 1, 3)[touched].reshape(-1, BLOCK * BLOCK)
+            self._remember(grid, touched, partly, rows, columns)
+        blocks = grid[touched].reshape(-1, BLOCK * BLOCK)
         exact = np.rint(_product(blocks - np.float32(_MIDDLE), self._forward))
         # More cannot be coded in 8-bit JPEG (T.81, F.1.2): 11 bits of a difference of DC, 10 bits of AC.
         quantised = np.clip(exact, -1023, 1023).astype(np.int16)
@@ -92,11 +101,27 @@ class Plane:
             self.rows[row][columns.start : columns.stop][chosen] = quantised[begin : begin + count]
             begin += count
 
+    def _old(self, chosen: npt.NDArray[np.bool_], rows: range, columns: range) -> Samples:
+        """Samples of the chosen blocks, (blocks, 8, 8), as `decode` would return them."""
+        whole = slice(columns.start, columns.stop)
+        blocks = [self.rows[row][whole][which] for row, which in zip(rows, chosen, strict=True)]
+        samples = self._samples(np.concatenate(blocks).astype(np.float32)).reshape(-1, BLOCK, BLOCK)
+        if self._exact:
+            for number, (index, column) in enumerate(np.argwhere(chosen).tolist()):
+                exact = self._exact.get(rows[index], {}).get(columns[column])
+                if exact is not None:
+                    samples[number] = exact
+        return samples
+
+    def _samples(self, blocks: Samples) -> Samples:
+        """Of coefficients: both (blocks, 64)."""
+        return _product(blocks, self._inverse) + np.float32(_MIDDLE)
+
     def _remember(
         self,
-        samples: Samples,
+        grid: Samples,
         touched: npt.NDArray[np.bool_],
-        whole: npt.NDArray[np.bool_],
+        partly: npt.NDArray[np.bool_],
         rows: range,
         columns: range,
     ) -> None:
@@ -105,9 +130,8 @@ class Plane:
             exact = self._exact.get(row, {})
             for column in [it for it in exact if it in columns and touched[index, it - columns.start]]:
                 del exact[column]  # what an earlier area left there is out of date
-        for index, column in np.argwhere(touched & ~whole).tolist():
-            block = samples[index * BLOCK : (index + 1) * BLOCK, column * BLOCK : (column + 1) * BLOCK]
-            self._exact.setdefault(rows[index], {})[columns[column]] = block.copy()
+        for index, column in np.argwhere(partly).tolist():
+            self._exact.setdefault(rows[index], {})[columns[column]] = grid[index, column].copy()
 
 
 def _product(blocks: Samples, matrix: Samples) -> Samples:
