@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import bisect
 import statistics
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streetveil.bench.client import Client
@@ -16,7 +15,8 @@ from streetveil.bench.program import Program
 from streetveil.bench.sample import Sample
 from streetveil.errors import MeasurementError
 
-_LOOK_S = 0.3
+_LOOK_S = 1.0
+_IDLE_S = 0.3
 _LONG_S = 5.0
 _PATIENCE_S = 120
 
@@ -25,9 +25,10 @@ _PATIENCE_S = 120
 class RunningService:
     """A service that is ready, and what is known about it. A `Work`.
 
-    A client keeps some more photos waiting than there are threads: it uploads one whenever one is completed, and
-    asks for the state of those that are next, as clients do. What it uses itself is not counted as the service's
-    processor time, but it shares the cores, so that it is part of the photos per second.
+    A client keeps some more photos waiting than there are threads: once a second it asks for the state of the oldest
+    until one is not completed, which is little more than once a photo, and uploads as many as were. What it uses
+    itself is not counted as the service's processor time, what the answers take is; and it shares the cores, so that
+    it is part of the photos per second.
 
     Attributes:
         programs: all processes of the service by their role; the first is the API.
@@ -44,13 +45,15 @@ class RunningService:
     startup_s: list[float] = field(default_factory=list)
     upload_s: list[float] = field(default_factory=list)
     client_core_ms: list[float] = field(default_factory=list)
+    questions: int = 0
     _rate: float = 1.0
 
     def run(self, laps: int) -> Sample:
         """Works on `laps` laps.
 
         Time runs from the end of one job to that of another with all threads at work at both, by the clock of
-        the service, which is this machine's.
+        the service, which is this machine's. Processor time is that of all photos from the first upload until the last
+        is completed, each with all that it takes.
 
         Raises:
             MeasurementError: a photo was refused, or its job failed.
@@ -66,48 +69,51 @@ class RunningService:
         pids = self._pids()
         # as many as are worked on, and those of two looks
         window = 2 * self.threads + 1 + round(2 * _LOOK_S * self._rate)
+        # While the last of `photos` is worked on, all threads are; and one photo may be tried again for long.
+        total = photos + 1 + self.threads
         waiting: deque[str] = deque()
         ended: list[float] = []
         uploaded: list[str] = []
-        used: list[tuple[float, float]] = []
-        own = time.process_time()
-        deadline = time.monotonic() + _PATIENCE_S
-        while len(ended) <= photos:
-            while len(waiting) < window:
+        own, used = time.process_time(), core_seconds(pids)
+        fresh_at = time.monotonic()
+        while len(ended) < total:
+            while len(waiting) < window and len(uploaded) < total:
                 uploaded.append(client.upload(next(self.uploads)))
                 waiting.append(uploaded[-1])
-            used.append((time.time(), core_seconds(pids)))
+            silent_s = time.monotonic() - fresh_at
             # threads overtake each other by little; but one photo that is tried again must not hide all others
-            looked_at = len(waiting) if time.monotonic() > deadline - _PATIENCE_S + _LONG_S else self.threads
-            fresh = self._ended(client, waiting, looked_at)
-            if fresh:
-                deadline = time.monotonic() + _PATIENCE_S
-            elif time.monotonic() > deadline:
-                raise self._failed(f"The service completed no photo in {_PATIENCE_S} s.")
-            else:
-                time.sleep(_LOOK_S)
+            fresh = self._ended(client, waiting, look_at_all=silent_s > _LONG_S)
             ended += fresh
-        own = time.process_time() - own
-        used.append((time.time(), core_seconds(pids)))
+            if fresh:
+                fresh_at = time.monotonic()
+            elif silent_s > _LONG_S and len(ended) > photos:
+                break
+            elif silent_s > _PATIENCE_S:
+                raise self._failed(f"The service completed no photo in {_PATIENCE_S} s.")
+            if len(ended) < total:
+                time.sleep(_LOOK_S)
+        own, used = time.process_time() - own, core_seconds(pids) - used
         for job_id in uploaded:
             client.erase(job_id)
         self._until_idle()
         ended.sort()
-        begin, last = ended[0], ended[photos]
-        self.client_core_ms.append(1e3 * own / len(ended))
-        self._rate = photos / (last - begin)
-        return Sample(photos, self._rate, _at(last, used) - _at(begin, used))
+        self.client_core_ms.append(1e3 * own / len(uploaded))
+        self._rate = photos / (ended[photos] - ended[0])
+        return Sample(photos, self._rate, used * photos / len(ended))
 
-    def _ended(self, client: Client, waiting: deque[str], count: int) -> list[float]:
-        """When those of the oldest waiting jobs ended that have; they no longer wait."""
+    def _ended(self, client: Client, waiting: deque[str], *, look_at_all: bool) -> list[float]:
+        """When the oldest waiting jobs ended that have, up to the first that has not; they no longer wait."""
         ended = []
-        for job_id in list(waiting)[:count]:
+        for job_id in list(waiting):
             state = client.state(job_id)
+            self.questions += 1
             if state.status == "failed":
                 raise self._failed("A photo failed in the service.")
             if state.ended:
                 waiting.remove(job_id)
                 ended.append(state.changed_at)
+            elif not look_at_all:
+                break
         return ended
 
     def _until_idle(self) -> None:
@@ -116,8 +122,8 @@ class RunningService:
         deadline = time.monotonic() + _PATIENCE_S
         while time.monotonic() < deadline:
             before = core_seconds(pids)
-            time.sleep(_LOOK_S)
-            if core_seconds(pids) - before < 0.1 * _LOOK_S:
+            time.sleep(_IDLE_S)
+            if core_seconds(pids) - before < 0.1 * _IDLE_S:
                 return
 
     def memory(self) -> dict[str, Memory]:
@@ -134,6 +140,7 @@ class RunningService:
             "uploads": len(answers),
             "upload_p50_ms": round(1e3 * answers[len(answers) // 2], 1),
             "upload_p99_ms": round(1e3 * answers[int(len(answers) * 0.99)], 1),
+            "questions_per_upload": round(self.questions / len(answers), 2),
             "client_core_ms": round(statistics.median(self.client_core_ms), 2),
         }
 
@@ -143,10 +150,3 @@ class RunningService:
 
     def _pids(self) -> list[int]:
         return [pid for program in self.programs.values() for pid in family(program.pid)]
-
-
-def _at(moment: float, used: Sequence[tuple[float, float]]) -> float:
-    """The processor time used until `moment`, between the two looks around it."""
-    index = min(max(1, bisect.bisect(used, (moment, 0.0))), len(used) - 1)
-    (before, low), (after, high) = used[index - 1], used[index]
-    return low + (high - low) * (moment - before) / (after - before)
