@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import ColumnElement, Select, Update, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, Table, Update, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -28,6 +29,8 @@ from streetveil.domain.job import TRANSITIONS, Job, JobFailure, JobResult, JobSt
 from streetveil.domain.reports import JobFilter, RecentJobs
 
 _IDS_AT_A_TIME = 500
+# What SQLAlchemy does for statements on a class takes a fifth of the time of adding or moving a job.
+_JOBS = cast("Table", JobRecord.__table__)
 # No worker is at it, nor will be unless a person asks.
 _ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.NEEDS_REVIEW)
 
@@ -43,7 +46,7 @@ class SqlJobRepository:
     def add(self, job: Job, *, fingerprint: str | None = None) -> bool:
         try:
             # Past the session, which would end the transaction; the databases undo no more than the statement.
-            self._session.connection().execute(insert(JobRecord).values(new_row(job, fingerprint)))
+            self._session.connection().execute(insert(_JOBS).values(new_row(job, fingerprint)))
         except IntegrityError:
             if job.idempotency_key is None or self.by_idempotency_key(job.idempotency_key, tenant=job.tenant) is None:
                 raise
@@ -137,7 +140,7 @@ class SqlJobRepository:
     ) -> bool:
         """The one UPDATE behind every transition; True where it found the job in a state it may leave."""
         statement = (
-            update(JobRecord)
+            update(_JOBS)
             .where(JobRecord.id == job_id, JobRecord.status.in_(sorted(TRANSITIONS[to])), *only)
             .values(status=to.value, updated_at=now, **values)
         )
