@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ from streetveil.jobs.maintain import Maintain
 from streetveil.jobs.notify import DeliveryPolicy, Notify
 from streetveil.jobs.process import AttemptPolicy, Process
 from streetveil.jobs.release import Release
-from streetveil.jobs.retention import Retention
+from streetveil.jobs.retention import Retention, RetentionPolicy
 from streetveil.jobs.retry import Retry
 from streetveil.jobs.submit import Submit
 from streetveil.queue.base import JobQueue
@@ -314,6 +314,7 @@ def _connected(settings: Settings, anonymise: Anonymising) -> Iterator[Services]
         )
         key = settings.audit_key
         seal = AuditSeal(key.get_secret_value().encode() if key else None)
+        retention = _retention(settings)
         worker_id = _unique_worker_id(settings)
         yield Services(
             anonymise=anonymise,
@@ -342,13 +343,14 @@ def _connected(settings: Settings, anonymise: Anonymising) -> Iterator[Services]
                 version=__version__,
                 threads=worker_threads(settings),
                 attempts=attempts,
+                retention=retention,
             ),
             maintain=Maintain(
                 database=database,
                 storage=storage,
                 queue=queue,
                 attempts=attempts,
-                retention=_retention(settings),
+                retention=retention,
                 seal=seal,
                 interval=timedelta(seconds=settings.maintain_interval_s),
                 grace=timedelta(seconds=settings.requeue_after_s),
@@ -516,15 +518,11 @@ def _open_queue(settings: Settings) -> JobQueue:
     return DramatiqQueue(settings.redis_url.get_secret_value(), heartbeat_s=settings.redis_heartbeat_s)
 
 
-def _retention(settings: Settings) -> Retention:
-    return Retention(
-        original=_days(settings.retention_original_days),
-        result=_days(settings.retention_result_days),
-    )
-
-
-def _days(number: float | None) -> timedelta | None:
-    return None if number is None else timedelta(days=number)
+def _retention(settings: Settings) -> RetentionPolicy:
+    general = Retention(settings.retention_original, settings.retention_failed, settings.retention_result)
+    # What a tenant's terms do not name is as for everyone.
+    tenants = {tenant: replace(general, **terms) for tenant, terms in (settings.retention_tenants or {}).items()}
+    return RetentionPolicy(general, tenants)
 
 
 def _wait_for(name: str, check: Callable[[], None], patience_s: float) -> None:

@@ -10,13 +10,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import DotEnvSettingsSource, EnvSettingsSource
 
+from streetveil.domain.access import is_tenant
+from streetveil.domain.durations import parse_duration
 from streetveil.domain.options import MetadataPolicy, Profile, Style
 from streetveil.errors import ConfigurationError
 from streetveil.limits.base import RATE
@@ -34,6 +37,37 @@ _AWS_CONFIG = {
 
 Access = Literal["open", "upload", "read", "read:original", "operate", "erase", "admin"]
 Score = Annotated[float, Field(ge=0, le=1)]
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    return parse_duration(str(value) if isinstance(value, str | int) else "")
+
+
+_RETENTIONS = {"original", "failed", "result"}
+
+
+def _tenant_retention(value: object) -> dict[str, dict[str, timedelta | None]]:
+    """By tenant what is said of it; null there means for ever."""
+    wrong = 'must be JSON of tenants and their terms, such as {"acme": {"original": "0", "result": "30d"}}'
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError(wrong) from None
+    if not isinstance(found, dict):
+        raise ValueError(wrong)  # noqa: TRY004 - pydantic reports ValueError alone
+    for tenant, terms in found.items():
+        if not is_tenant(tenant) or not isinstance(terms, dict) or not terms.keys() <= _RETENTIONS:
+            raise ValueError(wrong)
+    return {
+        tenant: {name: None if term is None else _duration(term) for name, term in terms.items()}
+        for tenant, terms in found.items()
+    }
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+TenantRetention = Annotated[dict[str, dict[str, timedelta | None]], NoDecode, BeforeValidator(_tenant_retention)]
 
 
 class Settings(BaseSettings):
@@ -126,11 +160,17 @@ class Settings(BaseSettings):
     )
     database_timeout_s: float = Field(10, ge=1, description="Seconds that the database may take to answer.")
     s3_timeout_s: float = Field(30, ge=1, description="Seconds that S3 may be silent before a request is repeated.")
-    retention_original_days: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="Days after which the upload of a finished job is removed."
+    retention_original: Duration | None = Field(
+        None, description="How long the upload of a completed job is kept: 12h, 30d; 0: only until it is completed."
     )
-    retention_result_days: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="Days after which a finished job is erased with all its images."
+    retention_failed: Duration | None = Field(
+        None, description="The same where it failed or needs review; default: RETENTION_ORIGINAL, but 7d or more."
+    )
+    retention_result: Duration | None = Field(
+        None, description="How long after its end a job is kept at all; then it is erased with all its images."
+    )
+    retention_tenants: TenantRetention | None = Field(
+        None, description='Tenants for whom something else holds: {"acme": {"original": "0", "result": "30d"}}.'
     )
     max_attempts: int = Field(5, ge=1, le=100, description="How often a job is tried before it has failed.")
     shutdown_timeout_s: float = Field(30, ge=0, description="Seconds that running jobs are given on SIGTERM.")

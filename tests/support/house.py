@@ -32,6 +32,7 @@ from streetveil.jobs.inspect import Inspect
 from streetveil.jobs.maintain import Maintain
 from streetveil.jobs.process import AttemptPolicy, Process
 from streetveil.jobs.release import Release
+from streetveil.jobs.retention import RetentionPolicy
 from streetveil.jobs.retry import Retry
 from streetveil.jobs.submit import Submit, Upload
 from streetveil.queue.base import JobQueue
@@ -150,9 +151,14 @@ class House:
     def health(self) -> Health:
         return Health(**self.adapters)
 
-    def worker(self, worker_id: str) -> Process:
+    def worker(self, worker_id: str, retention: RetentionPolicy | None = None) -> Process:
         return Process(
-            **self.adapters, anonymise=self.anonymise, worker_id=worker_id, attempts=self.attempts, clock=self.clock
+            **self.adapters,
+            anonymise=self.anonymise,
+            worker_id=worker_id,
+            attempts=self.attempts,
+            retention=retention,
+            clock=self.clock,
         )
 
     def upload(self, content: bytes = b"photo", **more: Any) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from streetveil.cli.text import visible
+from streetveil.domain.durations import duration_text
 from streetveil.settings import LoadedSettings, Settings, load_settings
 
 
@@ -49,5 +51,9 @@ def printable(loaded: LoadedSettings) -> dict[str, Any]:
     for name in Settings.model_fields:
         value = getattr(loaded.settings, name)
         values[name] = "********" if isinstance(value, SecretStr) else value
-    plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(values, default=_text))
     return plain
+
+
+def _text(value: object) -> str:
+    return duration_text(value) if isinstance(value, timedelta) else str(value)

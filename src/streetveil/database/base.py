@@ -53,6 +53,14 @@ class Holding:
     keys: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """One tenant's jobs, or where none is named those of all but some."""
+
+    tenant: str | None = None
+    except_for: frozenset[str] = frozenset()
+
+
 class JobRepository(Protocol):
     """Every question about jobs, and every change to one.
 
@@ -137,8 +145,10 @@ class JobRepository(Protocol):
         """Jobs in `status` by `due_at`, from the one after `after` on; with `before`, those due before it."""
         ...
 
-    def finished(self, before: datetime, *, with_original: bool, limit: int) -> list[Job]:
-        """Jobs that ended, those for review included, before that moment; `with_original`: whose original is kept."""
+    def finished(
+        self, before: datetime, *, statuses: Collection[JobStatus], whose: Whose, with_original: bool, limit: int
+    ) -> list[Job]:
+        """Jobs that ended so before that moment; `with_original`: only those whose original is kept."""
         ...
 
     def unpurged(self, limit: int) -> list[Job]:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from streetveil.database import statistics, webhooks
-from streetveil.database.base import BatchRow, Holding
+from streetveil.database.base import BatchRow, Holding, Whose
 from streetveil.database.pages import page_ids
 from streetveil.database.records import (
     ERASED_COLUMNS,
@@ -191,10 +191,15 @@ class SqlJobRepository:
             statement = statement.where(JobRecord.due_at >= after.due_at, later)
         return self._jobs(statement)
 
-    def finished(self, before: datetime, *, with_original: bool, limit: int) -> list[Job]:
+    def finished(
+        self, before: datetime, *, statuses: Collection[JobStatus], whose: Whose, with_original: bool, limit: int
+    ) -> list[Job]:
         jobs: list[Job] = []
-        for status in _ENDED:
+        for status in statuses:
             statement = select(JobRecord).where(JobRecord.status == status, JobRecord.finished_at < before)
+            statement = statement.where(*statistics.of_tenant(whose.tenant))
+            if whose.except_for:
+                statement = statement.where(JobRecord.tenant.not_in(sorted(whose.except_for)))
             if with_original:
                 statement = statement.where(JobRecord.original_deleted_at.is_(None))
             jobs += self._jobs(statement.order_by(JobRecord.finished_at).limit(limit - len(jobs)))

@@ -18,7 +18,7 @@ from streetveil.jobs.audit import Sealer
 from streetveil.jobs.erase import Erase
 from streetveil.jobs.orphans import remove_orphans
 from streetveil.jobs.process import AttemptPolicy
-from streetveil.jobs.retention import Expire, Retention
+from streetveil.jobs.retention import Expire, RetentionPolicy
 from streetveil.queue.base import JobQueue
 from streetveil.storage.base import ObjectStore
 
@@ -62,7 +62,7 @@ class Maintain:
         storage: ObjectStore,
         queue: JobQueue,
         attempts: AttemptPolicy | None = None,
-        retention: Retention | None = None,
+        retention: RetentionPolicy | None = None,
         seal: AuditSeal | None = None,
         interval: timedelta = timedelta(seconds=30),
         orphan_interval: timedelta = timedelta(hours=1),
@@ -97,7 +97,7 @@ class Maintain:
         self._forgotten = forgotten
         self._orphan_age = orphan_age
         self._erase = Erase(database=database, storage=storage, clock=clock)
-        self._expire = Expire(database=database, storage=storage, retention=retention or Retention(), clock=clock)
+        self._expire = Expire(database=database, storage=storage, retention=retention or RetentionPolicy(), clock=clock)
         self._sealer = Sealer(database=database, seal=seal or AuditSeal())
         self._clock = clock
 

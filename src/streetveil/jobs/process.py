@@ -30,6 +30,7 @@ from streetveil.jobs.anonymise import Anonymised
 from streetveil.jobs.backoff import Backoff
 from streetveil.jobs.leases import Leases, WorkerProcess
 from streetveil.jobs.quarantine import did_harm
+from streetveil.jobs.retention import RetentionPolicy
 from streetveil.queue.base import JobQueue
 from streetveil.storage.base import ObjectStore
 from streetveil.storage.keys import extension_of, metadata_key, processed_key
@@ -89,6 +90,7 @@ class Process:
         version: str = "",
         threads: int = 1,
         attempts: AttemptPolicy | None = None,
+        retention: RetentionPolicy | None = None,
         clock: Clock = utc_now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -99,6 +101,7 @@ class Process:
         self._anonymise = anonymise
         self._worker_id = worker_id
         self._attempts = attempts or AttemptPolicy()
+        self._retention = retention or RetentionPolicy()
         self._clock = clock
         self._sleep = sleep
         self._leases = Leases(
@@ -170,6 +173,8 @@ class Process:
             if recorded:
                 event = "job_held_back" if held else "job_completed"
                 _log.info(event, attempt=claimed.attempts, processing_time=result.processing_time)
+                if not held:
+                    self._drop_original(claimed)
             else:
                 _log.info("claim_lost", attempt=claimed.attempts)
                 self._discard(claimed)
@@ -215,9 +220,22 @@ class Process:
                 return _names(transaction.jobs.get(claimed.id), result.processed_key)
             action = AuditAction.HOLD_BACK if held else AuditAction.COMPLETE
             transaction.audit.add(self._did(action, claimed, now))
+            if not held and self._retention.drops_original(claimed.tenant):
+                transaction.jobs.expire_original(claimed.id, now=now)
+                transaction.audit.add(self._did(AuditAction.EXPIRE, claimed, now, what="original"))
             return True
 
         return self._record(finish)
+
+    def _drop_original(self, claimed: Job) -> None:
+        """Removes the upload of a completed job where its row says so since then."""
+        if not self._retention.drops_original(claimed.tenant):
+            return
+        try:
+            self._storage.delete([claimed.original_key])
+        except UnavailableError as error:
+            # An orphan from now on: `jobs/maintain` finds it.
+            _log.warning("original_left_behind", code=error.code)
 
     def _postpone_or_fail(self, claimed: Job, failure: JobFailure) -> None:
         if self._attempts.is_last(claimed, failure):
@@ -254,9 +272,9 @@ class Process:
             _log.warning("job_failed", code=failure.code, attempt=claimed.attempts)
         self._discard(claimed)
 
-    def _did(self, action: AuditAction, claimed: Job, now: datetime, outcome: str = "ok") -> AuditEvent:
+    def _did(self, action: AuditAction, claimed: Job, now: datetime, outcome: str = "ok", **details: str) -> AuditEvent:
         worker = Actor(self._worker_id, claimed.tenant)
-        return worker.did(action, at=now, job_id=claimed.id, outcome=outcome, claim=claimed.claims)
+        return worker.did(action, at=now, job_id=claimed.id, outcome=outcome, claim=claimed.claims, **details)
 
     def _record(self, work: Callable[[UnitOfWork], bool]) -> bool:
         """Commits `work` with patience: what was done need not be done again because the database was restarted."""

@@ -2,41 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
-from streetveil.database.base import Database, UnitOfWork
+from streetveil.database.base import Database, UnitOfWork, Whose
 from streetveil.domain.audit import SERVICE, AuditAction
-from streetveil.domain.job import Clock, Job, utc_now
+from streetveil.domain.job import Clock, Job, JobStatus, utc_now
 from streetveil.jobs.erase import Erase
 from streetveil.storage.base import ObjectStore
 
 _log = structlog.get_logger(__name__)
 
 _AT_A_TIME = 200
+_TIME_TO_SEE_TO_IT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long after a job completed or failed its photos are kept; None means for ever.
+    """How long after a job ended its photos are kept; None means for ever.
 
     Attributes:
-        original: the upload. Without it a failed job cannot be retried.
+        original: the upload of a completed job; with no time at all it goes in the moment of success.
+        failed: the upload of a job that failed or needs review, which without it cannot be retried. Where it is not
+            said, as long as `original`, but no less than a week: a person has to see to it first.
         result: everything; what remains is what `Erase` leaves.
     """
 
     original: timedelta | None = None
+    failed: timedelta | None = None
     result: timedelta | None = None
+
+    @property
+    def original_of_failed(self) -> timedelta | None:
+        """How long the upload of a job that failed or needs review is kept."""
+        if self.failed is not None or self.original is None:
+            return self.failed
+        return max(self.original, _TIME_TO_SEE_TO_IT)
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionPolicy:
+    """What holds for everyone, and for the tenants that have agreed on something else."""
+
+    general: Retention = field(default_factory=Retention)
+    tenants: Mapping[str, Retention] = field(default_factory=dict)
+
+    def of(self, tenant: str) -> Retention:
+        """What holds for a tenant."""
+        return self.tenants.get(tenant, self.general)
+
+    def drops_original(self, tenant: str) -> bool:
+        """Whether the tenant's uploads go in the moment of success."""
+        return self.of(tenant).original == timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """Jobs that have been kept long enough: those in these states that ended so long ago."""
+
+    age: timedelta
+    statuses: tuple[JobStatus, ...]
+    with_original: bool
+
+
+_FAILED = (JobStatus.FAILED, JobStatus.NEEDS_REVIEW)
 
 
 class Expire:
     """Removes what is older than the retention says. Safe to run at any time, by several at once."""
 
     def __init__(
-        self, *, database: Database, storage: ObjectStore, retention: Retention, clock: Clock = utc_now
+        self, *, database: Database, storage: ObjectStore, retention: RetentionPolicy, clock: Clock = utc_now
     ) -> None:
         self._database = database
         self._storage = storage
@@ -50,23 +89,35 @@ class Expire:
         Raises:
             UnavailableError: database or storage cannot be used; what was done until then stands.
         """
-        count = 0
-        if self._retention.result is not None:
-            count += self._in_steps(self._retention.result, self._erase_some, between, with_original=False)
-        if self._retention.original is not None:
-            count += self._in_steps(self._retention.original, self._remove_originals, between, with_original=True)
+        others = frozenset(self._retention.tenants)
+        count = self._for(self._retention.general, Whose(except_for=others), between)
+        for tenant, retention in self._retention.tenants.items():
+            count += self._for(retention, Whose(tenant), between)
         if count:
             _log.info("expired", count=count)
         return count
 
-    def _in_steps(
-        self, age: timedelta, act: Callable[[list[Job]], int], between: Callable[[], None], *, with_original: bool
-    ) -> int:
-        before = self._clock() - age
+    def _for(self, retention: Retention, whose: Whose, between: Callable[[], None]) -> int:
+        count = 0
+        if retention.result is not None:
+            all_of_it = _Due(retention.result, (JobStatus.COMPLETED, *_FAILED), with_original=False)
+            count += self._in_steps(all_of_it, whose, self._erase_some, between)
+        if retention.original is not None:
+            completed = _Due(retention.original, (JobStatus.COMPLETED,), with_original=True)
+            count += self._in_steps(completed, whose, self._remove_originals, between)
+        if retention.original_of_failed is not None:
+            failed = _Due(retention.original_of_failed, _FAILED, with_original=True)
+            count += self._in_steps(failed, whose, self._remove_originals, between)
+        return count
+
+    def _in_steps(self, due: _Due, whose: Whose, act: Callable[[list[Job]], int], between: Callable[[], None]) -> int:
+        before = self._clock() - due.age
         count = 0
         while True:
             with self._database.snapshot() as snapshot:
-                jobs = snapshot.jobs.finished(before, with_original=with_original, limit=_AT_A_TIME)
+                jobs = snapshot.jobs.finished(
+                    before, statuses=due.statuses, whose=whose, with_original=due.with_original, limit=_AT_A_TIME
+                )
             if not jobs:
                 return count
             count += act(jobs)

@@ -64,3 +64,13 @@ def test_an_error_repeats_no_secret(streetveil, secrets, tmp_path, monkeypatch):
     assert result.exit_code != 0
     assert "s3cret" not in f"{result.output} {result.exception}"
     assert "DATABASE_URL (from PIPELINE_CONFIG c.json)" in str(result.exception)
+
+
+def test_lengths_of_time_are_shown_as_they_are_written(streetveil, monkeypatch):
+    monkeypatch.setenv("RETENTION_ORIGINAL", "48h")
+    monkeypatch.setenv("RETENTION_TENANTS", '{"acme": {"original": "0", "result": null}}')
+
+    values = json.loads(streetveil("config", "show", "--json").stdout)
+
+    assert values["RETENTION_ORIGINAL"]["value"] == "2d"
+    assert values["RETENTION_TENANTS"]["value"] == {"acme": {"original": "0", "result": None}}

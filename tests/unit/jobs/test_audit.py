@@ -17,7 +17,7 @@ from streetveil.errors import (
 from streetveil.jobs.audit import AuditTrail
 from streetveil.jobs.erasure_proof import ProveErasure
 from streetveil.jobs.maintain import Maintain
-from streetveil.jobs.retention import Retention
+from streetveil.jobs.retention import Retention, RetentionPolicy
 
 ANN = Actor("ann", DEFAULT_TENANT, "192.0.2.0/24")
 BOB = Actor("bob", DEFAULT_TENANT, "2001:db8:1::/48")
@@ -85,7 +85,7 @@ def test_what_expires_is_told(house, kept, expected):
     house.drain()
     house.clock.turn(days=2)
     retention = Retention(**{kept: timedelta(days=1)})
-    Maintain(**house.adapters, retention=retention, clock=house.clock).recover()
+    Maintain(**house.adapters, retention=RetentionPolicy(retention), clock=house.clock).recover()
     records = house.audit_log.newest(9, job_id=job.id)[::-1]
     assert [record.event.action for record in records][2:] == expected
     assert records[2].event.details == {"what": "original" if kept == "original" else "all"}

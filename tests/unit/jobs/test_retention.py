@@ -14,13 +14,20 @@ from streetveil.errors import (
     UndecodableImageError,
 )
 from streetveil.jobs.maintain import Maintain, Recovery
-from streetveil.jobs.retention import Retention
+from streetveil.jobs.retention import Retention, RetentionPolicy
 
 WEEK = timedelta(days=7)
 
 
+NOW = timedelta()
+
+
+def policy(tenants=None, **general):
+    return RetentionPolicy(Retention(**general), tenants or {})
+
+
 def keeper(house, **retention):
-    return Maintain(**house.adapters, attempts=house.attempts, retention=Retention(**retention), clock=house.clock)
+    return Maintain(**house.adapters, attempts=house.attempts, retention=policy(**retention), clock=house.clock)
 
 
 @pytest.fixture
@@ -136,3 +143,90 @@ def test_many_are_removed_in_steps(house, monkeypatch):
     maintain = keeper(house, original=timedelta(hours=1))
     assert maintain._expire(lambda: steps.append(1)) == 5
     assert len(steps) == 3
+
+
+def test_with_no_time_at_all_the_original_goes_in_the_moment_of_success(house):
+    job = house.upload(b"done")
+    house.process = house.worker("w", policy(original=NOW))
+    house.drain()
+    house.assert_completed(job, b"done")
+    assert house.row(job.id).original_deleted_at == house.clock.now
+    assert job.original_key not in house.objects()
+    with pytest.raises(OriginalExpiredError):
+        house.inspect.image(job.id, "original", tenant=TENANT)
+
+
+def test_what_storage_cannot_remove_in_that_moment_is_an_orphan_and_the_job_completed(house, monkeypatch):
+    job = house.upload(b"done")
+    house.process = house.worker("w", policy(original=NOW))
+    with monkeypatch.context() as broken:
+        broken.setattr(house.files, "delete", raising(StorageUnavailableError("no")))
+        house.drain()
+    house.assert_completed(job, b"done")
+    assert job.original_key in house.objects()
+    house.clock.turn(hours=2)
+    assert house.maintain.recover().orphans == 1
+    assert job.original_key not in house.objects()
+
+
+def test_the_original_stays_where_there_was_no_success(house):
+    failed, held = house.upload(b"failed"), house.upload(b"held")
+    house.process = house.worker("w", policy(original=NOW))
+    house.anonymise.failures = [UndecodableImageError("broken")]
+    house.anonymise.needs_review = True
+    house.drain()
+    assert house.row(held.id).status is JobStatus.NEEDS_REVIEW
+    maintain = keeper(house, original=NOW)
+    house.clock.turn(days=6)
+    assert maintain.run_if_due("a") == Recovery()
+    assert house.retry(failed.id, tenant=TENANT).status is JobStatus.SUBMITTED
+    house.clock.turn(days=2)
+    assert maintain.run_if_due("a").expired == 1
+    assert held.original_key not in house.objects()
+    assert failed.original_key in house.objects()
+
+
+def test_how_long_the_original_of_a_failed_job_stays_can_be_said(house):
+    job = house.upload()
+    house.anonymise.failures = [UndecodableImageError("broken")]
+    house.drain()
+    maintain = keeper(house, failed=timedelta(hours=1))
+    house.clock.turn(hours=2)
+    assert maintain.run_if_due("a").expired == 1
+    assert job.original_key not in house.objects()
+
+
+def test_an_original_goes_soon_after_its_job_was_released(house):
+    job = house.upload()
+    house.anonymise.needs_review = True
+    house.process = house.worker("w", policy(original=NOW))
+    house.drain()
+    house.release(job.id, tenant=TENANT)
+    house.clock.turn(minutes=1)
+    assert keeper(house, original=NOW).run_if_due("a").expired == 1
+    assert job.original_key not in house.objects()
+
+
+def test_each_tenant_has_the_time_it_was_promised(house):
+    jobs = {tenant: house.upload(tenant.encode(), tenant=tenant) for tenant in (TENANT, "short", "for-ever")}
+    tenants = {"short": Retention(original=NOW, result=timedelta(days=1)), "for-ever": Retention()}
+    retention = {"original": WEEK, "tenants": tenants}
+    house.process = house.worker("w", policy(**retention))
+    house.drain()
+    maintain = keeper(house, **retention)
+    kept = {tenant: job.original_key in house.objects() for tenant, job in jobs.items()}
+    assert kept == {TENANT: True, "short": False, "for-ever": True}
+    house.clock.turn(days=2)
+    assert maintain.run_if_due("a").expired == 1
+    assert house.row(jobs["short"].id).status is JobStatus.ERASED
+    house.clock.turn(days=6)
+    assert maintain.run_if_due("a").expired == 1
+    kept = {tenant: job.original_key in house.objects() for tenant, job in jobs.items()}
+    assert kept == {TENANT: False, "short": False, "for-ever": True}
+
+
+def raising(error):
+    def fail(*_arguments):
+        raise error
+
+    return fail

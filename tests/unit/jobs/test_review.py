@@ -16,7 +16,7 @@ from streetveil.errors import (
 )
 from streetveil.jobs.inspect import result_of
 from streetveil.jobs.maintain import Maintain, Recovery
-from streetveil.jobs.retention import Retention
+from streetveil.jobs.retention import Retention, RetentionPolicy
 
 
 @pytest.fixture
@@ -115,7 +115,8 @@ def test_it_is_no_orphan_however_long_nobody_looks(house, held):
 
 
 def test_retention_counts_for_it_too(house, held):
-    maintain = Maintain(**house.adapters, retention=Retention(timedelta(days=7), timedelta(days=9)), clock=house.clock)
+    retention = RetentionPolicy(Retention(original=timedelta(days=7), result=timedelta(days=9)))
+    maintain = Maintain(**house.adapters, retention=retention, clock=house.clock)
     house.clock.turn(days=8)
     assert maintain.run_if_due("a").expired == 1
     with pytest.raises(OriginalExpiredError):
