@@ -106,6 +106,12 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    tls_certificate: Path | None = Field(None, description="PEM file of the API's certificate; without it plain HTTP.")
+    tls_key: Path | None = Field(None, description="PEM file of its key; without it the certificate's file has it too.")
+    tls_key_password: SecretStr | None = Field(None, description="Password of the key, where it is encrypted.")
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1", description="Proxies that are believed who calls: addresses and networks; * for any."
+    )
     auth_mode: Literal["none", "jwt"] = Field(
         "none", description="jwt: requests need a token; none: anyone may do all."
     )

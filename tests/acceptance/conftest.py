@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -117,11 +118,14 @@ class Service:
             stderr=self._log,
         )
         self._begin = begin
-        self.client = httpx.Client(timeout=PATIENCE_S)
+        authority = variables.get("TLS_CERTIFICATE")
+        self._scheme = "http" if authority is None else "https"
+        verify = True if authority is None else ssl.create_default_context(cafile=authority)
+        self.client = httpx.Client(timeout=PATIENCE_S, verify=verify)
 
     def wait_until_ready(self):
         listening = wait_for(self._listening, "the service listens")
-        self.client.base_url = f"http://127.0.0.1:{listening['port']}"
+        self.client.base_url = f"{self._scheme}://127.0.0.1:{listening['port']}"
         wait_for(self._ready, "the service is ready")
 
     def log(self):

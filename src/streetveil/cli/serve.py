@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -21,6 +22,7 @@ from streetveil import __version__, bootstrap
 from streetveil.api.access import AccessPolicy
 from streetveil.api.app import create_app
 from streetveil.api.services import ApiServices
+from streetveil.api.tls import server_context
 from streetveil.cli.chores import chores_of, leave
 from streetveil.domain.access import Scope
 from streetveil.errors import ConfigurationError
@@ -69,6 +71,7 @@ def serve(
     # The services are opened here and not in the application's lifespan, where uvicorn would tell what is wrong
     # with the settings by a traceback.
     app = create_app(lambda: nullcontext(services), access=access_policy(settings), version=__version__)
+    tls = _tls(settings)
     server = _Server(
         uvicorn.Config(
             app,
@@ -76,6 +79,8 @@ def serve(
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
+            forwarded_allow_ips=settings.forwarded_allow_ips,
+            ssl_context_factory=None if tls is None else lambda *_: tls,
         )
     )
     # Bound before anything is loaded: a taken port is told at once.
@@ -86,7 +91,7 @@ def serve(
         _running(settings) as services,
     ):
         address, bound_port = listener.getsockname()[:2]
-        _log.info("listening", host=address, port=bound_port)
+        _log.info("listening", host=address, port=bound_port, tls=tls is not None)
         server.run(sockets=[listener])
     if not server.started:
         raise typer.Exit(3)
@@ -213,6 +218,18 @@ def access_policy(settings: Settings) -> AccessPolicy:
         own_names=frozenset({"localhost", settings.host.lower()}) if private else None,
         health=scope(settings.health_access),
         metrics=scope(settings.metrics_access),
+    )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """What connections are encrypted with; None where they are not."""
+    if settings.tls_certificate is None:
+        if settings.tls_key is not None:
+            raise ConfigurationError("TLS_KEY is set without TLS_CERTIFICATE: the service would speak plain HTTP.")
+        return None
+    password = settings.tls_key_password
+    return server_context(
+        settings.tls_certificate, settings.tls_key, password.get_secret_value() if password is not None else None
     )
 
 
