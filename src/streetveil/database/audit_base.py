@@ -10,7 +10,7 @@ from streetveil.domain.audit import AuditEvent, AuditHead, AuditRecord
 
 
 class AuditRepository(Protocol):
-    """The audit log, and the inbox in which its events wait to be sealed (docs/decisions/0016-audit-log.md)."""
+    """The audit log, and the inbox in which its events wait to be sealed (docs/decisions/0018-audit-log.md)."""
 
     def add(self, event: AuditEvent) -> None:
         """Records an event, to be sealed later."""

@@ -1,4 +1,4 @@
-"""The tables of the audit log. docs/decisions/0016-audit-log.md says why there are two for its records.
+"""The tables of the audit log. docs/decisions/0018-audit-log.md says why there are two for its records.
 
 Times and details are texts in their canonical form: what a database makes of its own types must not change a hash.
 """

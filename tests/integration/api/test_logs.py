@@ -1,0 +1,78 @@
+"""Whatever happens to a photo, the logs have neither its name nor a caller's token, key or address."""
+
+import io
+import json
+import logging
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import structlog
+from PIL import Image
+
+from streetveil.access.issue import TokenIssuer
+from streetveil.access.keys import OneKey, shared_secret
+from streetveil.access.tokens import JwtAuthenticator
+from streetveil.api.access import AccessPolicy
+from streetveil.domain.access import DEFAULT_TENANT, Principal, Scope
+from streetveil.observability.logs import configure_logging
+
+SECRET = "0123456789abcdef0123456789abcdef"
+NAME = "Muster-Familie-Strandurlaub.jpg"
+KEY = "idempotency-of-family-Muster"
+
+
+@pytest.fixture
+def lines():
+    """All that is logged, at the lowest level."""
+    stream = io.StringIO()
+    root, before = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    configure_logging("DEBUG", "json", stream)
+    yield stream
+    structlog.configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def photo(width=160):
+    stream = io.BytesIO()
+    Image.new("RGB", (width, 120), (90, 120, 150)).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def test_no_log_line_has_a_name_a_token_or_a_key(open_embedded, tmp_path, lines):
+    principal = Principal("ann", DEFAULT_TENANT, frozenset({Scope.ADMIN}))
+    token = TokenIssuer.with_secret(SECRET).token(principal, now=datetime.now(UTC), lifetime=timedelta(hours=1))
+    access = AccessPolicy(authenticate=JwtAuthenticator(OneKey(shared_secret(SECRET))))
+    with open_embedded(tmp_path / "data", access=access) as service:
+        service.client.headers["Authorization"] = f"Bearer {token}"
+        service.client.headers["Idempotency-Key"] = KEY
+        good = service.upload(photo(), NAME)
+        service.finished(good)
+        conflict = service.client.post("/upload", files={"file": (NAME, photo(170))})
+        assert conflict.status_code == 409
+        del service.client.headers["Idempotency-Key"]
+        broken = service.upload(photo()[:-20], NAME)
+        service.finished(broken)
+        assert service.client.post("/upload", files={"file": (NAME, b"no photo")}).status_code == 415
+        assert service.client.post("/upload", files={"file": (f"../{NAME}", photo())}).status_code in {202, 400}
+        assert service.client.post("/batch-upload", files=[("files", (NAME, b"")), ("files", (NAME, photo()))])
+        assert service.client.post("/redact", files={"file": (NAME, photo())}).is_success
+        for address in (f"/jobs/{good}/image", f"/jobs/{good}/image?variant=original", f"/jobs/{good}/regions"):
+            assert service.client.get(address).is_success
+        assert service.client.get("/jobs").is_success
+        with closing(sqlite3.connect(tmp_path / "data" / "streetveil.db")) as connection, connection:
+            connection.execute("UPDATE processed_images SET options = '{' WHERE id = ?", [broken])
+        assert service.client.get(f"/status/{broken}").status_code == 500
+        assert service.client.delete(f"/jobs/{good}").is_success
+        service.client.headers["Authorization"] = f"Bearer {token}x"
+        assert service.client.get("/jobs").status_code == 401
+    # The client of this test logs too, and headers at that.
+    ours = [line for line in lines.getvalue().splitlines() if not json.loads(line)["logger"].startswith("http")]
+    logged = "\n".join(ours)
+    assert good in logged
+    assert "request_crashed" in logged or "request_failed" in logged
+    for secret in ("Muster", "Strandurlaub", token, token.split(".")[2], SECRET):
+        assert secret not in logged
