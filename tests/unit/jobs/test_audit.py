@@ -84,8 +84,8 @@ def test_what_expires_is_told(house, kept, expected):
     job = house.upload()
     house.drain()
     house.clock.turn(days=2)
-    retention = Retention(**{kept: timedelta(days=1)})
-    Maintain(**house.adapters, retention=RetentionPolicy(retention), clock=house.clock).recover()
+    retention = RetentionPolicy(Retention(**{kept: timedelta(days=1)}))
+    Maintain(**house.adapters, retention=retention, clock=house.clock).recover()
     records = house.audit_log.newest(9, job_id=job.id)[::-1]
     assert [record.event.action for record in records][2:] == expected
     assert records[2].event.details == {"what": "original" if kept == "original" else "all"}
