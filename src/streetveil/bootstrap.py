@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ from streetveil.detection.models import MODELS
 from streetveil.detection.unreported import UnreportedVehicles
 from streetveil.domain.audit import AuditSeal
 from streetveil.domain.detections import VEHICLES, Label
-from streetveil.domain.measurements import Task
+from streetveil.domain.measurements import ModelRun, Task
 from streetveil.domain.options import JobOptions
 from streetveil.errors import ConfigurationError, UnavailableError
 from streetveil.jobs.anonymise import Anonymised, Anonymiser
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from streetveil.detection.networks import Networks
     from streetveil.detection.scene import ProfiledSceneDetector
     from streetveil.limits.base import Limits
+    from streetveil.observability.metrics import Metrics
 
 # What `build_anonymiser` reads.
 _CHILD_SETTINGS = {
@@ -85,6 +87,8 @@ _TOKEN_KEYS = ("jwt_secret", "jwt_public_key", "jwt_public_key_file", "jwks_url"
 _MAX_KEY_FILE = 64 * 1024
 
 _log = structlog.get_logger(__name__)
+
+OnRun = Callable[[ModelRun], None]
 
 _RETRY_S = 1.0
 # On a GPU a job spends most of its time waiting for its batch.
@@ -116,25 +120,46 @@ class Services:
     notify: Notify | None = None
 
 
-def build_anonymiser(settings: Settings, *, vehicles: bool = True) -> Anonymiser:
+def build_metrics(settings: Settings, *, component: str) -> Metrics:
+    """What a process of the service counts in; `component` is `api`, `worker`, or `embedded` for both in one."""
+    from streetveil.observability.metrics import Metrics, ModelLabels
+    from streetveil.observability.readings import disk_readings
+
+    models: dict[Task, ModelLabels] = {}
+    paths = _model_paths(settings)
+    for card in MODELS:
+        own = paths[card.task]
+        models[card.task] = ModelLabels(own.name, _digest_of(own)) if own else ModelLabels(card.name, card.version)
+    metrics = Metrics(component=component, version=__version__, models=models)
+    metrics.watch(lambda: disk_readings(settings.data_dir) if settings.data_dir.exists() else [])
+    if component != "api" and _has_gpu(settings):
+        from streetveil.observability.gpus import gpu_readings
+
+        if (ask := gpu_readings()) is not None:
+            metrics.watch(ask)
+    return metrics
+
+
+def build_anonymiser(settings: Settings, *, vehicles: bool = True, on_run: OnRun | None = None) -> Anonymiser:
     """Loads the models; takes a second or so.
 
-    Where `vehicles` are not reported, none are looked for but those that may carry a plate.
+    Where `vehicles` are not reported, none are looked for but those that may carry a plate. `on_run` is told of each
+    run of a model.
 
     Raises:
         ModelError: a model is missing or cannot be used.
     """
-    detector = _load_detector(settings)
+    detector = _load_detector(settings, on_run)
     return _anonymiser(detector if vehicles else UnreportedVehicles(detector), settings)
 
 
-def lazy_anonymiser(settings: Settings) -> Anonymiser:
+def lazy_anonymiser(settings: Settings, on_run: OnRun | None = None) -> Anonymiser:
     """For processes that seldom look at a photo themselves: the models load with the first."""
-    return _anonymiser(LazySceneDetector(lambda: _load_detector(settings)), settings)
+    return _anonymiser(LazySceneDetector(lambda: _load_detector(settings, on_run)), settings)
 
 
 @contextmanager
-def open_anonymiser(settings: Settings, *, lazy: bool = False) -> Iterator[Anonymising]:
+def open_anonymiser(settings: Settings, *, lazy: bool = False, metrics: Metrics | None = None) -> Iterator[Anonymising]:
     """What works on photos: child processes, or this one (docs/decisions/0011-photos-in-child-processes.md).
 
     `lazy`: models load with the first photo.
@@ -144,7 +169,9 @@ def open_anonymiser(settings: Settings, *, lazy: bool = False) -> Iterator[Anony
         DecoderUnavailableError: no child process could be started.
     """
     if not _isolates(settings):
-        yield lazy_anonymiser(settings) if lazy else build_anonymiser(settings)
+        # Children tell of their runs with each photo; here jobs may share them.
+        on_run = None if metrics is None else partial(_count_run, metrics)
+        yield lazy_anonymiser(settings, on_run) if lazy else build_anonymiser(settings, on_run=on_run)
         return
     from streetveil.isolation.limits import Limits
     from streetveil.isolation.nursery import Nursery, Recipe
@@ -163,6 +190,10 @@ def open_anonymiser(settings: Settings, *, lazy: bool = False) -> Iterator[Anony
             ),
         )
         stack.callback(pool.close)
+        if metrics is not None:
+            from streetveil.isolation.usage import ChildrenReadings
+
+            metrics.watch(ChildrenReadings(pool))
         if not lazy:
             pool.start()
         yield pool
@@ -170,7 +201,29 @@ def open_anonymiser(settings: Settings, *, lazy: bool = False) -> Iterator[Anony
 
 def attempt_in_child(chosen: dict[str, object]) -> Callable[[bytes, JobOptions], Anonymised]:
     """What a child process works with, from what `open_anonymiser` tells it of the settings."""
-    return build_anonymiser(Settings.model_validate(chosen)).attempt
+    runs: list[ModelRun] = []
+    anonymiser = build_anonymiser(Settings.model_validate(chosen), on_run=runs.append)
+
+    def attempt(data: bytes, options: JobOptions) -> Anonymised:
+        runs.clear()
+        result = anonymiser.attempt(data, options)
+        return replace(result, measured=replace(result.measured, runs=tuple(runs)))
+
+    return attempt
+
+
+def _digest_of(path: Path) -> str:
+    """What tells a model file from the one that it replaced; loading it will say where there is none."""
+    from streetveil.detection.files import digest
+
+    try:
+        return digest(path)[:12]
+    except OSError:
+        return "missing"
+
+
+def _count_run(metrics: Metrics, run: ModelRun) -> None:
+    metrics.ran(run.task, run.rows, run.seconds)
 
 
 def _for_children(settings: Settings) -> dict[str, object]:
@@ -249,7 +302,7 @@ def worker_threads(settings: Settings) -> int:
 
 
 @contextmanager
-def open_services(settings: Settings, anonymise: Anonymising) -> Iterator[Services]:
+def open_services(settings: Settings, anonymise: Anonymising, metrics: Metrics | None = None) -> Iterator[Services]:
     """A process of the service: the use cases over the backends that the settings name.
 
     Embedded (no `REDIS_URL`), this process owns its jobs: the data folder is locked, and what an earlier process
@@ -266,7 +319,7 @@ def open_services(settings: Settings, anonymise: Anonymising) -> Iterator[Servic
             lock = DataFolderLock(settings.data_dir)
             lock.acquire()
             stack.callback(lock.release)
-        services = stack.enter_context(_connected(settings, anonymise))
+        services = stack.enter_context(_connected(settings, anonymise, metrics))
         if embedded:
             services.maintain.rescue(alone=True)
         yield services
@@ -298,15 +351,19 @@ def open_database(settings: Settings) -> Iterator[SqlDatabase]:
 
 
 @contextmanager
-def _connected(settings: Settings, anonymise: Anonymising) -> Iterator[Services]:
+def _connected(settings: Settings, anonymise: Anonymising, metrics: Metrics | None = None) -> Iterator[Services]:
     with ExitStack() as stack:
-        database = stack.enter_context(open_database(settings))
+        sql = stack.enter_context(open_database(settings))
         if settings.database_url is None:
-            database.upgrade()
+            sql.upgrade()
+        database: Database = sql
         storage = _open_storage(settings)
         stack.callback(storage.close)
         queue = _open_queue(settings)
         stack.callback(queue.close)
+        if metrics is not None:
+            _watch_shared_state(settings, metrics, database, storage, queue, anonymise)
+            database, storage, queue, anonymise = _measured(metrics, database, storage, queue, anonymise)
         for name, check in (("database", database.check), ("storage", storage.check), ("queue", queue.check)):
             _wait_for(name, check, settings.startup_timeout_s)
         attempts = AttemptPolicy(
@@ -318,7 +375,13 @@ def _connected(settings: Settings, anonymise: Anonymising) -> Iterator[Services]
         worker_id = _unique_worker_id(settings)
         yield Services(
             anonymise=anonymise,
-            submit=Submit(database=database, storage=storage, queue=queue, max_queue_size=settings.max_queue_size),
+            submit=Submit(
+                database=database,
+                storage=storage,
+                queue=queue,
+                max_queue_size=settings.max_queue_size,
+                observer=metrics,
+            ),
             inspect=Inspect(database=database, storage=storage, queue=queue, max_queue_size=settings.max_queue_size),
             retry=Retry(database=database, queue=queue),
             release=Release(database=database),
@@ -326,13 +389,7 @@ def _connected(settings: Settings, anonymise: Anonymising) -> Iterator[Services]
             audit=AuditTrail(database=database),
             audit_log=AuditLog(database=database, seal=seal),
             prove_erasure=ProveErasure(database=database, storage=storage, seal=seal),
-            health=Health(
-                database=database,
-                storage=storage,
-                queue=queue,
-                photos=anonymise.check if settings.redis_url is None and _isolates(settings) else None,
-                max_age_s=_HEALTH_AGE_S,
-            ),
+            health=_health(settings, database, storage, queue, anonymise, max_age_s=_HEALTH_AGE_S),
             process=Process(
                 database=database,
                 storage=storage,
@@ -343,6 +400,7 @@ def _connected(settings: Settings, anonymise: Anonymising) -> Iterator[Services]
                 version=__version__,
                 threads=worker_threads(settings),
                 attempts=attempts,
+                observer=metrics,
                 retention=retention,
             ),
             maintain=Maintain(
@@ -355,11 +413,71 @@ def _connected(settings: Settings, anonymise: Anonymising) -> Iterator[Services]
                 interval=timedelta(seconds=settings.maintain_interval_s),
                 grace=timedelta(seconds=settings.requeue_after_s),
                 orphan_age=timedelta(seconds=settings.orphan_age_s),
+                observer=metrics,
             ),
             queue=queue,
             worker_id=worker_id,
             notify=_build_notify(settings, database),
         )
+
+
+def _measured(
+    metrics: Metrics, database: Database, storage: ObjectStore, queue: JobQueue, anonymise: Anonymising
+) -> tuple[Database, ObjectStore, JobQueue, Anonymising]:
+    """The same, each telling how long it takes."""
+    from streetveil.database.measured import MeasuredDatabase
+    from streetveil.jobs.measured import MeasuredAnonymising
+    from streetveil.queue.measured import MeasuredQueue
+    from streetveil.storage.measured import MeasuredObjectStore
+
+    return (
+        MeasuredDatabase(database, metrics.database_asked),
+        MeasuredObjectStore(storage, metrics.storage_asked),
+        MeasuredQueue(queue, metrics.queue_asked),
+        MeasuredAnonymising(anonymise, metrics),
+    )
+
+
+def _watch_shared_state(
+    settings: Settings,
+    metrics: Metrics,
+    database: Database,
+    storage: ObjectStore,
+    queue: JobQueue,
+    anonymise: Anonymising,
+) -> None:
+    """Has the API's processes tell of what all share; workers, of which there are many, do not ask for it too."""
+    if metrics.component == "worker":
+        return
+    from streetveil.jobs.shared_state import SharedState
+
+    metrics.watch(
+        SharedState(
+            database=database,
+            queue=queue,
+            health=_health(settings, database, storage, queue, anonymise),
+            max_queue_size=settings.max_queue_size,
+            worker_silence=2 * timedelta(seconds=settings.lease_s),
+        )
+    )
+
+
+def _health(
+    settings: Settings,
+    database: Database,
+    storage: ObjectStore,
+    queue: JobQueue,
+    anonymise: Anonymising,
+    *,
+    max_age_s: float = 0.0,
+) -> Health:
+    return Health(
+        database=database,
+        storage=storage,
+        queue=queue,
+        photos=anonymise.check if settings.redis_url is None and _isolates(settings) else None,
+        max_age_s=max_age_s,
+    )
 
 
 def build_authenticator(settings: Settings) -> Authenticator | None:
@@ -546,7 +664,7 @@ def _unique_worker_id(settings: Settings) -> str:
     return f"{name[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
-def _load_detector(settings: Settings) -> ProfiledSceneDetector:
+def _load_detector(settings: Settings, on_run: OnRun | None = None) -> ProfiledSceneDetector:
     from streetveil.detection.factory import build_scene_detector
     from streetveil.detection.weights import ModelCache
 
@@ -556,6 +674,7 @@ def _load_detector(settings: Settings) -> ProfiledSceneDetector:
         model_paths=_model_paths(settings),
         thresholds=_thresholds(settings),
         networks=_networks(settings, cache.root / "tensorrt"),
+        on_run=on_run,
     )
 
 

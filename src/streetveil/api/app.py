@@ -14,13 +14,16 @@ from streetveil.api.audit import record_refusal
 from streetveil.api.dependencies import allowed
 from streetveil.api.errors import install_error_handlers
 from streetveil.api.intake import OpenUploads
+from streetveil.api.measure import RequestMetrics
 from streetveil.api.middleware import LingeringRefusal, RequestContext
 from streetveil.api.openapi import DESCRIPTION, TAGS, describe_with
 from streetveil.api.redactions import RedactionSlots
 from streetveil.api.routes import health, jobs, masks, panoramax, redact, stats, uploads
+from streetveil.api.routes import metrics as metrics_route
 from streetveil.api.services import OpenServices
 from streetveil.api.state import ApiState
 from streetveil.api.upload_threads import UploadThreads
+from streetveil.observability.metrics import Metrics
 
 # Their own, so that those who wait for an identity provider keep no other request waiting.
 _TOKEN_THREADS = 8
@@ -28,7 +31,14 @@ _TOKEN_THREADS = 8
 _LIMIT_THREADS = 8
 
 
-def create_app(open_services: OpenServices, *, access: AccessPolicy, version: str, root_path: str = "") -> FastAPI:
+def create_app(
+    open_services: OpenServices,
+    *,
+    access: AccessPolicy,
+    version: str,
+    root_path: str = "",
+    metrics: Metrics | None = None,
+) -> FastAPI:
     """The HTTP service of docs/api.md.
 
     Args:
@@ -36,7 +46,9 @@ def create_app(open_services: OpenServices, *, access: AccessPolicy, version: st
         access: whom it answers.
         version: of the product, as /health and the OpenAPI document tell it.
         root_path: prefix under which a proxy shows the service.
+        metrics: what /metrics tells, and requests are counted in; by default of this application alone.
     """
+    counted = metrics or Metrics(version=version)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -49,6 +61,7 @@ def create_app(open_services: OpenServices, *, access: AccessPolicy, version: st
             app.state.streetveil = ApiState(
                 services=services,
                 access=access,
+                metrics=counted,
                 redaction_slots=slots,
                 upload_threads=threads,
                 open_uploads=OpenUploads(services.max_open_uploads, services.max_uploads_per_client),
@@ -70,8 +83,10 @@ def create_app(open_services: OpenServices, *, access: AccessPolicy, version: st
     install_error_handlers(app, on_forbidden=record_refusal)
     app.add_middleware(LingeringRefusal)
     app.add_middleware(RequestContext)
+    app.add_middleware(RequestMetrics, metrics=counted)
     for module in (uploads, jobs, masks, redact, panoramax, stats):
         app.include_router(module.router)
     app.include_router(health.alive)
     app.include_router(health.router, dependencies=[allowed(access.health)] if access.health else [])
+    app.include_router(metrics_route.router, dependencies=[allowed(access.metrics)] if access.metrics else [])
     return app

@@ -25,6 +25,7 @@ from streetveil.errors import (
     UnauthenticatedError,
 )
 from streetveil.jobs.inspect import Variant
+from streetveil.observability.metrics import Metrics
 
 _KEY = "^[!-~]{1,200}$"
 
@@ -190,6 +191,11 @@ def _incoming(request: Request, caller: Caller, client: Client) -> Intake:
     )
 
 
+def _metrics(request: Request) -> Metrics:
+    return _state(request).metrics
+
+
+ProcessMetrics = Annotated[Metrics, Depends(_metrics)]
 Services = Annotated[ApiServices, Depends(_services)]
 Incoming = Annotated[Intake, Depends(_incoming)]
 Slots = Annotated[RedactionSlots, Depends(_slots)]

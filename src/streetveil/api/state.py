@@ -11,6 +11,7 @@ from streetveil.api.intake import OpenUploads
 from streetveil.api.redactions import RedactionSlots
 from streetveil.api.services import ApiServices
 from streetveil.api.upload_threads import UploadThreads
+from streetveil.observability.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class ApiState:
 
     services: ApiServices
     access: AccessPolicy
+    metrics: Metrics
     redaction_slots: RedactionSlots
     upload_threads: UploadThreads
     open_uploads: OpenUploads

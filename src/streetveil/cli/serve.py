@@ -27,7 +27,9 @@ from streetveil.cli.chores import chores_of, leave
 from streetveil.domain.access import Scope
 from streetveil.errors import ConfigurationError
 from streetveil.observability.logs import configure_logging
+from streetveil.observability.metrics import Metrics
 from streetveil.settings import Settings, load_settings
+from streetveil.worker.readings import worker_readings
 from streetveil.worker.worker import Worker
 
 _log = structlog.get_logger(__name__)
@@ -70,7 +72,10 @@ def serve(
     configure_logging(settings.log_level, settings.log_format)
     # The services are opened here and not in the application's lifespan, where uvicorn would tell what is wrong
     # with the settings by a traceback.
-    app = create_app(lambda: nullcontext(services), access=access_policy(settings), version=__version__)
+    metrics = bootstrap.build_metrics(settings, component="api" if settings.redis_url else "embedded")
+    app = create_app(
+        lambda: nullcontext(services), access=access_policy(settings), version=__version__, metrics=metrics
+    )
     tls = _tls(settings)
     server = _Server(
         uvicorn.Config(
@@ -88,7 +93,7 @@ def serve(
     with (
         _listen(settings.host, settings.port, beyond_this_machine=beyond) as listener,
         _ended_by_signals(server),
-        _running(settings) as services,
+        _running(settings, metrics) as services,
     ):
         address, bound_port = listener.getsockname()[:2]
         _log.info("listening", host=address, port=bound_port, tls=tls is not None)
@@ -125,12 +130,12 @@ def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 
 @contextmanager
-def _running(settings: Settings) -> Iterator[ApiServices]:
+def _running(settings: Settings, metrics: Metrics | None = None) -> Iterator[ApiServices]:
     """Everything behind the API; embedded that includes the workers, and leaving it drains them."""
     embedded = settings.redis_url is None
     with (
-        bootstrap.open_anonymiser(settings, lazy=not embedded) as anonymise,
-        bootstrap.open_services(settings, anonymise) as services,
+        bootstrap.open_anonymiser(settings, lazy=not embedded, metrics=metrics) as anonymise,
+        bootstrap.open_services(settings, anonymise, metrics) as services,
         ExitStack() as stack,
     ):
         if embedded:
@@ -140,6 +145,8 @@ def _running(settings: Settings) -> Iterator[ApiServices]:
                 threads=bootstrap.worker_threads(settings),
                 chores=chores_of(services, settings),
             )
+            if metrics is not None:
+                metrics.watch(worker_readings(worker))
             stack.callback(leave, services)
             worker.start()
             stack.callback(worker.stop, settings.shutdown_timeout_s)

@@ -17,9 +17,11 @@ from streetveil.cli.chores import chores_of, leave
 from streetveil.errors import ConfigurationError, DecoderUnavailableError, ModelError
 from streetveil.jobs.anonymising import Anonymising
 from streetveil.observability.logs import configure_logging
+from streetveil.observability.metrics import Metrics
 from streetveil.settings import Settings, load_settings
 from streetveil.worker.health_server import HealthServer
 from streetveil.worker.readiness import Readiness
+from streetveil.worker.readings import worker_readings
 from streetveil.worker.worker import Worker
 
 _MODEL_RETRY_S = (1.0, 30.0)  # first and longest
@@ -37,7 +39,7 @@ def worker(
     ] = None,
     health_port: Annotated[
         int | None,
-        typer.Option(metavar="PORT", help="Answer /health/live and /health/ready there; 0: a free port. [HEALTH_PORT]"),
+        typer.Option(metavar="PORT", help="Answer /health/* and /metrics there; 0: a free port. [HEALTH_PORT]"),
     ] = None,
 ) -> None:
     """Take jobs from the Redis queue and process them. Start as many as you like.
@@ -55,18 +57,19 @@ def worker(
             "REDIS_URL is not set: without it there is no queue to share, and `streetveil serve` runs its own workers."
         )
     readiness = Readiness()
+    metrics = bootstrap.build_metrics(settings, component="worker")
     with ExitStack() as stack:
         stopping = stack.enter_context(_stopped_by_signals())
         if settings.health_port is not None:
-            health = HealthServer(settings.health_host, settings.health_port, readiness.report)
+            health = HealthServer(settings.health_host, settings.health_port, readiness.report, metrics.expose)
             health.start()
             stack.callback(health.stop)
             _log.info("health_listening", host=settings.health_host, port=health.port)
-        anonymise = _load_models(settings, readiness, stopping, stack)
+        anonymise = _load_models(settings, readiness, stopping, stack, metrics)
         if anonymise is None:
             return
         readiness.not_ready("waiting for database, storage and queue")
-        services = stack.enter_context(bootstrap.open_services(settings, anonymise))
+        services = stack.enter_context(bootstrap.open_services(settings, anonymise, metrics))
         stack.callback(leave, services)
         running = Worker(
             queue=services.queue,
@@ -74,6 +77,7 @@ def worker(
             threads=bootstrap.worker_threads(settings),
             chores=chores_of(services, settings),
         )
+        metrics.watch(worker_readings(running))
         running.start()
         readiness.ready(running, anonymise.check)
         stopping.wait()
@@ -83,7 +87,7 @@ def worker(
 
 
 def _load_models(
-    settings: Settings, readiness: Readiness, stopping: threading.Event, stack: ExitStack
+    settings: Settings, readiness: Readiness, stopping: threading.Event, stack: ExitStack, metrics: Metrics
 ) -> Anonymising | None:
     """The models, however often it takes; None where the process is to end first. `stack` ends what holds them.
 
@@ -92,7 +96,7 @@ def _load_models(
     retry_s, longest_s = _MODEL_RETRY_S
     while not stopping.is_set():
         try:
-            return stack.enter_context(bootstrap.open_anonymiser(settings))
+            return stack.enter_context(bootstrap.open_anonymiser(settings, metrics=metrics))
         except (ModelError, DecoderUnavailableError) as error:
             _log.error("model_unusable", code=error.code, detail=error.detail)
             readiness.not_ready(f"{error.detail} ({error.code})")

@@ -181,10 +181,11 @@ class QueueStatus:
 
 @dataclass(frozen=True, slots=True)
 class DependencyState:
-    """Whether something the service needs works; `detail` says what is wrong where it does not."""
+    """Whether something the service needs works; `detail` and the error's `code` say what is wrong where not."""
 
     ok: bool
     detail: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,12 @@ class Nursery:
         self._not_before = 0.0
 
     @property
+    def zygote(self) -> int | None:
+        """The process that children are forked from; None where there is none at present."""
+        process = self._process
+        return None if process is None else process.pid
+
+    @property
     def failure(self) -> StreetveilError | None:
         """Why no child can be had at present; None where one can, as far as is known."""
         return self._failure

@@ -66,6 +66,11 @@ class ProcessPool:
         """How many photos ended their child, or had it ended, since the start."""
         return self._crashes
 
+    def processes(self) -> tuple[int | None, list[int]]:
+        """The zygote, where there is one, and the children."""
+        with self._lock:
+            return self._nursery.zygote, [child.pid for child in self._children]
+
     def __call__(self, data: bytes, options: JobOptions) -> Anonymised:
         """As `attempt`, for who hands out the result at once.
 

@@ -55,5 +55,5 @@ def _state(check: Callable[[], None]) -> DependencyState:
     try:
         check()
     except StreetveilError as error:
-        return DependencyState(ok=False, detail=error.detail)
+        return DependencyState(ok=False, detail=error.detail, code=error.code)
     return DependencyState(ok=True)

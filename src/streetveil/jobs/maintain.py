@@ -16,6 +16,7 @@ from streetveil.domain.job import Clock, Job, JobFailure, JobStatus, utc_now
 from streetveil.errors import UnavailableError, WorkerLostError
 from streetveil.jobs.audit import Sealer
 from streetveil.jobs.erase import Erase
+from streetveil.jobs.observer import JobObserver, Unobserved
 from streetveil.jobs.orphans import remove_orphans
 from streetveil.jobs.process import AttemptPolicy
 from streetveil.jobs.retention import Expire, RetentionPolicy
@@ -69,6 +70,7 @@ class Maintain:
         grace: timedelta = timedelta(seconds=15),
         forgotten: timedelta = timedelta(hours=1),
         orphan_age: timedelta = timedelta(hours=1),
+        observer: JobObserver | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Takes the adapters, and when what is due.
@@ -85,6 +87,7 @@ class Maintain:
             grace: how long a job must be overdue before its id can count as lost at all.
             forgotten: how long a job must be overdue before its id counts as lost whatever the queue says.
             orphan_age: how old an object without a row must be; an upload stores it before its row.
+            observer: is told of jobs that are given up or tried again.
             clock: tells the time.
         """
         self._database = database
@@ -96,6 +99,7 @@ class Maintain:
         self._grace = grace
         self._forgotten = forgotten
         self._orphan_age = orphan_age
+        self._observer = observer or Unobserved()
         self._erase = Erase(database=database, storage=storage, clock=clock)
         self._expire = Expire(database=database, storage=storage, retention=retention or RetentionPolicy(), clock=clock)
         self._sealer = Sealer(database=database, seal=seal or AuditSeal())
@@ -247,9 +251,15 @@ class Maintain:
         for jobs in self._pages(JobStatus.PROCESSING, before):
             for job in jobs:
                 if self._attempts.is_last(job, _lost(job)):
-                    failed += self._database.transact(partial(_give_up, job=job, now=now, before=before))
+                    gone = self._database.transact(partial(_give_up, job=job, now=now, before=before))
+                    failed += gone
+                    if gone:
+                        self._observer.ended(JobStatus.FAILED, WorkerLostError.code)
                 else:
-                    requeued += self._database.transact(partial(self._release, job=job, now=now, before=before))
+                    free = self._database.transact(partial(self._release, job=job, now=now, before=before))
+                    requeued += free
+                    if free:
+                        self._observer.retried(WorkerLostError.code)
             between()
         return requeued, failed
 

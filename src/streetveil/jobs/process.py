@@ -29,6 +29,7 @@ from streetveil.errors import ObjectMissingError, StreetveilError, UnavailableEr
 from streetveil.jobs.anonymise import Anonymised
 from streetveil.jobs.backoff import Backoff
 from streetveil.jobs.leases import Leases, WorkerProcess
+from streetveil.jobs.observer import JobObserver, Unobserved, staged
 from streetveil.jobs.quarantine import did_harm
 from streetveil.jobs.retention import RetentionPolicy
 from streetveil.queue.base import JobQueue
@@ -93,6 +94,7 @@ class Process:
         retention: RetentionPolicy | None = None,
         clock: Clock = utc_now,
         sleep: Callable[[float], None] = time.sleep,
+        observer: JobObserver | None = None,
     ) -> None:
         """`worker_id` is unique per start of a process; `host`, `version` and `threads` are told to who asks."""
         self._database = database
@@ -104,6 +106,7 @@ class Process:
         self._retention = retention or RetentionPolicy()
         self._clock = clock
         self._sleep = sleep
+        self._observer = observer or Unobserved()
         self._leases = Leases(
             database=database,
             worker=WorkerProcess(worker_id, host, version, threads),
@@ -145,6 +148,8 @@ class Process:
             if claimed is None:
                 _log.info("job_not_claimable")
                 return
+            if claimed.attempts == 1:
+                self._observer.stage("queued", self._waited_s(claimed))
             with self._leases.held(job_id):
                 self._work(claimed)
 
@@ -158,7 +163,8 @@ class Process:
     def _work(self, claimed: Job) -> None:
         try:
             result, held = self._produce(claimed)
-            recorded = self._finish(claimed, result, held=held)
+            with staged(self._observer, "record"):
+                recorded = self._finish(claimed, result, held=held)
         except StreetveilError as error:
             if error.retryable:
                 self._postpone_or_fail(claimed, JobFailure(error.code, error.detail))
@@ -171,6 +177,8 @@ class Process:
             self._postpone_or_fail(claimed, failure)
         else:
             if recorded:
+                status = JobStatus.NEEDS_REVIEW if held else JobStatus.COMPLETED
+                self._observer.ended(status, seconds=self._waited_s(claimed))
                 event = "job_held_back" if held else "job_completed"
                 _log.info(event, attempt=claimed.attempts, processing_time=result.processing_time)
                 if not held:
@@ -182,15 +190,18 @@ class Process:
     def _produce(self, claimed: Job) -> tuple[JobResult, bool]:
         """Makes and stores the two objects of a result; True where a person must look before it is handed out."""
         processed, metadata = _result_keys(claimed)
-        anonymised = self._anonymise(self._original(claimed), claimed.options)
-        self._storage.put(processed, anonymised.file.data, content_type=claimed.media_type)
+        with staged(self._observer, "fetch"):
+            original = self._original(claimed)
+        anonymised = self._anonymise(original, claimed.options)
         document = {
             "job_id": claimed.id,
             "options": claimed.options.as_dict(),
             "blur_metadata": anonymised.blur_metadata,
             "detection_metadata": anonymised.detection_metadata,
         }
-        self._storage.put(metadata, json.dumps(document).encode(), content_type="application/json")
+        with staged(self._observer, "store"):
+            self._storage.put(processed, anonymised.file.data, content_type=claimed.media_type)
+            self._storage.put(metadata, json.dumps(document).encode(), content_type="application/json")
         started = claimed.started_at or claimed.updated_at
         result = JobResult(
             processed_key=processed,
@@ -200,6 +211,10 @@ class Process:
             detection_metadata=anonymised.detection_metadata,
         )
         return result, anonymised.needs_review
+
+    def _waited_s(self, job: Job) -> float:
+        """Seconds since its submission."""
+        return max(0.0, (self._clock() - job.submitted_at).total_seconds())
 
     def _original(self, claimed: Job) -> bytes:
         try:
@@ -256,6 +271,7 @@ class Process:
             return postponed
 
         if self._record(postpone):
+            self._observer.retried(failure.code)
             _log.warning("job_postponed", code=failure.code, attempt=claimed.attempts, delay_s=delay_s)
         self._discard(claimed)
 
@@ -269,6 +285,7 @@ class Process:
             return failed
 
         if self._record(fail):
+            self._observer.ended(JobStatus.FAILED, failure.code)
             _log.warning("job_failed", code=failure.code, attempt=claimed.attempts)
         self._discard(claimed)
 

@@ -24,6 +24,7 @@ from streetveil.errors import (
     StreetveilError,
 )
 from streetveil.imaging.picture import ImageHeader
+from streetveil.jobs.observer import JobObserver, Unobserved
 from streetveil.queue.base import JobQueue
 from streetveil.storage.base import ObjectStore
 from streetveil.storage.keys import original_key
@@ -63,6 +64,7 @@ class Submit:
         queue: JobQueue,
         max_queue_size: int,
         retry_after_s: int = 5,
+        observer: JobObserver | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._database = database
@@ -70,6 +72,7 @@ class Submit:
         self._queue = queue
         self._max_queue_size = max_queue_size
         self._retry_after_s = retry_after_s
+        self._observer = observer or Unobserved()
         self._clock = clock
 
     def ensure_capacity(self, tenant: str, idempotency_key: str | None = None) -> None:
@@ -123,11 +126,30 @@ class Submit:
             MalformedRequestError: the key is empty, over 200 characters or not of visible ASCII.
             UnavailableError: storage, database or queue cannot be used; nothing was accepted.
         """
+        try:
+            job, is_new = self._accepted(upload, options, tenant, idempotency_key, batch_id, webhook_url, by)
+        except StreetveilError as error:
+            self._observer.uploaded("refused", error.code)
+            raise
+        self._observer.uploaded("accepted" if is_new else "repeated")
+        return job
+
+    def _accepted(
+        self,
+        upload: Upload,
+        options: JobOptions,
+        tenant: str,
+        idempotency_key: str | None,
+        batch_id: str | None,
+        webhook_url: str | None,
+        by: Actor,
+    ) -> tuple[Job, bool]:
+        """The photo's job, and whether it is a new one."""
         if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
             raise MalformedRequestError("Idempotency-Key must be 1 to 200 visible ASCII characters.")
         fingerprint = _fingerprint(upload.sha256, options)
         if idempotency_key and (existing := self._existing(idempotency_key, tenant, fingerprint)):
-            return existing
+            return existing, False
         self.ensure_capacity(tenant)
         job = self._new_job(upload, options, tenant=tenant, idempotency_key=idempotency_key, batch_id=batch_id)
         self._storage.put(job.original_key, upload.content, content_type=job.media_type)
@@ -145,11 +167,11 @@ class Submit:
             raise
         if accepted:
             _log.info("job_submitted", job_id=job.id, batch_id=batch_id, file_size=job.file_size)
-            return job
+            return job, True
         # A request with the same key was recorded between our look and our insert.
         self._discard(job)
         if idempotency_key and (existing := self._existing(idempotency_key, tenant, fingerprint)):
-            return existing
+            return existing, False
         raise DatabaseUnavailableError("The same Idempotency-Key is in use by another request. Try again.")
 
     def _new_job(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import structlog
@@ -19,6 +19,7 @@ from streetveil import errors
 from streetveil.domain.measurements import CLASSES, NO_CODE, STAGES, Measurements, Task
 from streetveil.observability import families
 from streetveil.observability.families import Family
+from streetveil.observability.readings import Ask, Reading
 
 _log = structlog.get_logger(__name__)
 
@@ -40,20 +41,11 @@ class ModelLabels(NamedTuple):
     version: str
 
 
-class Reading(NamedTuple):
-    """A number that was asked for when the metrics were."""
-
-    family: Family
-    value: float
-    labels: tuple[str, ...] = ()
-
-
-Ask = Callable[[], Iterable[Reading]]
-"""Called at each scrape, by any thread: must be quick. What it raises is logged, and its metrics are left out."""
-
-
 class Metrics:
     """A registry of its own, and all that is counted in it. Safe to share by threads.
+
+    Attributes:
+        component: as given.
 
     Args:
         component: `api`, `worker` or `embedded`.
@@ -64,6 +56,7 @@ class Metrics:
     def __init__(
         self, *, component: str = "api", version: str = "", models: Mapping[Task, ModelLabels] | None = None
     ) -> None:
+        self.component = component
         self._registry = CollectorRegistry()
         self._models = dict(models or {})
         ProcessCollector(registry=self._registry)

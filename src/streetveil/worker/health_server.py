@@ -1,4 +1,4 @@
-"""A worker's health over HTTP, for the orchestrator that restarts it or waits for it."""
+"""A worker's health and metrics over HTTP: for the orchestrator that restarts it or waits for it, and Prometheus."""
 
 from __future__ import annotations
 
@@ -14,18 +14,24 @@ from streetveil.errors import ConfigurationError
 Report = Callable[[], tuple[bool, dict[str, Any]]]
 """Whether the worker is ready, and what a person wants to know about it."""
 
+Expose = Callable[[str], tuple[bytes, str]]
+"""The metrics and their media type, for an `Accept` header."""
+
 
 class HealthServer:
-    """Answers `/health/live` always, `/health/ready` with 200 or 503 and the report; in threads of its own."""
+    """Answers `/health/live` always, `/health/ready` with 200 or 503 and the report, and `/metrics` with those.
 
-    def __init__(self, host: str, port: int, report: Report) -> None:
+    It does so in threads of its own.
+    """
+
+    def __init__(self, host: str, port: int, report: Report, expose: Expose | None = None) -> None:
         """Listens from now on; a port of 0 takes a free one.
 
         Raises:
             ConfigurationError: the port is taken, or the address is not one of this machine.
         """
         try:
-            self._server = ThreadingHTTPServer((host, port), _handler_for(report))
+            self._server = ThreadingHTTPServer((host, port), _handler_for(report, expose))
         except OSError as error:
             raise ConfigurationError(
                 f"cannot listen on {host} port {port}: {error.strerror or error}. "
@@ -50,7 +56,7 @@ class HealthServer:
         self._thread.join()
 
 
-def _handler_for(report: Report) -> type[BaseHTTPRequestHandler]:
+def _handler_for(report: Report, expose: Expose | None) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10  # seconds; a client that sends nothing holds a thread no longer
 
@@ -61,13 +67,17 @@ def _handler_for(report: Report) -> type[BaseHTTPRequestHandler]:
                 ready, details = report()
                 status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
                 self._answer(status, {"status": "ready" if ready else "not ready"} | details)
+            elif self.path == "/metrics" and expose is not None:
+                self._send(HTTPStatus.OK, *expose(self.headers.get("Accept", "")))
             else:
                 self._answer(HTTPStatus.NOT_FOUND, {"status": "not found"})
 
         def _answer(self, status: HTTPStatus, content: dict[str, Any]) -> None:
-            body = json.dumps(content).encode()
+            self._send(status, json.dumps(content).encode(), "application/json")
+
+        def _send(self, status: HTTPStatus, body: bytes, media_type: str) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -46,6 +46,7 @@ TAKES = {
     "GET /stats": Scope.OPERATE,
     "GET /queue-status": Scope.OPERATE,
     "GET /health": Scope.OPERATE,
+    "GET /metrics": Scope.OPERATE,
     "GET /health/ready": Scope.OPERATE,
 }
 OPEN = {
@@ -84,7 +85,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that asks for tokens, for its health too."""
     world, spool_dir = World(), tmp_path_factory.mktemp("spool")
     authenticate = JwtAuthenticator(OneKey(shared_secret(SECRET)))
-    app = app_with(world, spool_dir, AccessPolicy(authenticate=authenticate, health=Scope.OPERATE))
+    app = app_with(
+        world, spool_dir, AccessPolicy(authenticate=authenticate, health=Scope.OPERATE, metrics=Scope.OPERATE)
+    )
     with serving(app) as address:
         yield Service(app, address, world, spool_dir)
 

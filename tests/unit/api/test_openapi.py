@@ -53,6 +53,7 @@ def test_every_route_of_the_contract_is_documented(document):
         "GET /blur/",
         "GET /stats",
         "GET /queue-status",
+        "GET /metrics",
         "GET /health",
         "GET /health/live",
         "GET /health/ready",

@@ -23,7 +23,9 @@ def test_what_fails_is_named_with_its_reason(house):
     assert states["database"].ok
     assert not states["storage"].ok
     assert states["storage"].detail
-    assert states["queue"] == DependencyState(ok=False, detail="The queue is closed: the service is stopping.")
+    assert states["queue"] == DependencyState(
+        ok=False, detail="The queue is closed: the service is stopping.", code="queue_unavailable"
+    )
 
 
 def test_an_answer_serves_for_a_while_and_then_is_asked_for_again(house):
