@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ import uvicorn
 from streetveil import __version__, bootstrap
 from streetveil.api.access import AccessPolicy
 from streetveil.api.app import create_app
+from streetveil.api.connections import Patience
 from streetveil.api.services import ApiServices
 from streetveil.api.tls import server_context
 from streetveil.cli.chores import chores_of, leave
@@ -40,6 +42,8 @@ _KEEP_ALIVE_S = 75
 # How many uploads are stored at once: on this machine it is work, with servers it is mostly waiting for them.
 _LOCAL_UPLOADS = 4
 _REMOTE_UPLOADS = 32
+# Open files for all but connections and uploads: databases, sockets to children, pictures in work.
+_OTHER_FILES = 512
 
 
 def serve(
@@ -82,6 +86,9 @@ def serve(
             app,
             log_config=None,
             server_header=False,
+            http=Patience(
+                _connections(settings), head_s=settings.header_timeout_s, unread_s=settings.idle_timeout_s
+            ).protocol(),
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
             forwarded_allow_ips=settings.forwarded_allow_ips,
@@ -107,6 +114,18 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         """Leaves the handlers of `_ended_by_signals` in force; uvicorn's own end the process before it is drained."""
         yield
+
+
+def _connections(settings: Settings) -> int:
+    """How many connections there may be, after raising the limit of open files to what the settings take."""
+    others = settings.max_open_uploads + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = min(max(soft, settings.max_connections + others), hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    most = min(settings.max_connections, max(files - others, files // 2))
+    if most < settings.max_connections:
+        _log.warning("fewer_connections", most=most, max_connections=settings.max_connections, open_files=files)
+    return most
 
 
 @contextmanager

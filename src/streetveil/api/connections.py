@@ -1,0 +1,105 @@
+"""Connections that keep a server waiting: bounded in number, and each in time.
+
+uvicorn waits for ever for the head of a connection's first request and for clients that do not read; this is what
+keeps thousands of such clients from keeping everybody else out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many connections one server may have, and how long it waits for each.
+
+    Attributes:
+        most: where there are more, the connection that has been without a request for the longest time ends.
+        head_s: so long a client may take from connecting, or from the first byte of a request, to the end of its head.
+        unread_s: so long a client may leave an answer unread.
+    """
+
+    most: int
+    head_s: float
+    unread_s: float
+    _idle: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
+
+    def protocol(self) -> type[asyncio.Protocol]:
+        """What uvicorn takes as `http`; for one server."""
+        return type("BoundProtocol", (PatientProtocol,), {"patience": self})
+
+    def idle(self, connection: PatientProtocol) -> None:
+        """Notes that it is in no request from now on."""
+        self._idle[connection] = None
+
+    def busy(self, connection: PatientProtocol) -> None:
+        """Notes that it is in a request, or has ended."""
+        self._idle.pop(connection, None)
+
+    def make_room(self, newest: PatientProtocol) -> None:
+        """Ends the connection that has been idle for the longest time, or the newest where all others are busy."""
+        oldest = next(iter(self._idle), newest)
+        self.busy(oldest)
+        oldest.transport.abort()
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 with the limits of `patience`."""
+
+    patience: ClassVar[Patience]
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _unread_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self.patience.idle(self)
+        self._head_timer = self.loop.call_later(self.patience.head_s, transport.abort)
+        if len(self.connections) > self.patience.most:
+            self.patience.make_room(self)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_request():
+            self.patience.busy(self)
+            self._stop_head_timer()
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.patience.head_s, self.transport.abort)
+
+    def on_response_complete(self) -> None:
+        # A request that was sent ahead of this answer begins within.
+        super().on_response_complete()
+        if not self._in_request() and not self.transport.is_closing():
+            self.patience.idle(self)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread_timer = self.loop.call_later(self.patience.unread_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_unread_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.patience.busy(self)
+        self._stop_head_timer()
+        self._stop_unread_timer()
+        super().connection_lost(exc)
+
+    def _in_request(self) -> bool:
+        cycle: Any = self.cycle  # uvicorn's own annotation leaves out that there is none at first
+        return cycle is not None and not cycle.response_complete
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _stop_unread_timer(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None

@@ -1,0 +1,178 @@
+"""Connections without a request are cut when they take too long, or when there are too many."""
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+
+from streetveil.api.connections import Patience
+
+BIG = 8 * 1024 * 1024
+
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        await receive()  # lifespan is off
+        return
+    body = bytes(BIG) if scope["path"] == "/big" else b"fine"
+    while (await receive()).get("more_body"):
+        pass
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+def serving():
+    """Starts servers with some patience; each gives a function that connects to it."""
+
+    @contextmanager
+    def start(most=100, head_s=0.3, unread_s=0.3):
+        protocol = Patience(most, head_s=head_s, unread_s=unread_s).protocol()
+        config = uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="off", http=protocol)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        address = server.servers[0].sockets[0].getsockname()
+        clients = []
+
+        def connect():
+            clients.append(socket.create_connection(address, timeout=20))
+            return clients[-1]
+
+        try:
+            yield connect
+        finally:
+            for client in clients:
+                client.close()
+            server.should_exit = True
+            thread.join()
+
+    return start
+
+
+def is_cut(client):
+    """Waits until the server ends the connection."""
+    try:
+        while client.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def ask(client):
+    client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    return answer_to(client)
+
+
+def begin_request(client):
+    """Sends a request but for the end of its body; returns when the server has begun to read that."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    client.sendall(head)
+    assert b"100" in client.recv(65536)
+    client.sendall(b"a")
+
+
+def answer_to(client):
+    answer = b""
+    while not answer.endswith(b"fine"):
+        piece = client.recv(65536)
+        assert piece, "the connection ended"
+        answer += piece
+    return answer
+
+
+def test_a_client_that_says_nothing_is_cut(serving):
+    with serving() as connect:
+        assert is_cut(connect())
+
+
+def test_a_head_that_dribbles_is_cut_and_one_in_time_is_answered(serving):
+    with serving() as connect:
+        client = connect()
+        cut = False
+        for letter in b"GET /" + b"x" * 1000:
+            try:
+                client.sendall(bytes([letter]))
+            except OSError:
+                cut = True
+                break
+            time.sleep(0.05)
+        assert cut
+        assert b"200 OK" in ask(connect())
+
+
+def test_a_second_head_on_the_same_connection_must_not_dribble_either(serving):
+    with serving() as connect:
+        client = connect()
+        ask(client)
+        time.sleep(0.5)  # longer than a head may take: between requests a client may be idle
+        ask(client)
+        client.sendall(b"GET / HT")
+        assert is_cut(client)
+
+
+def test_a_body_may_take_longer_than_a_head(serving):
+    with serving() as connect:
+        client = connect()
+        begin_request(client)
+        time.sleep(0.6)
+        client.sendall(b"b")
+        assert answer_to(client)
+
+
+def test_an_answer_that_nobody_reads_is_given_up(serving):
+    with serving() as connect:
+        client = connect()
+        client.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(1)
+        received = 0
+        try:
+            while piece := client.recv(65536):
+                received += len(piece)
+        except ConnectionResetError:
+            pass
+        assert received < BIG
+
+
+def test_the_longest_idle_makes_room_for_new_ones_and_none_in_a_request_does(serving):
+    with serving(most=3, head_s=60) as connect:
+        working = connect()
+        begin_request(working)
+        idle = [connect(), connect()]
+        ask(idle[0])  # now idle[1] has been idle for longer
+        newest = connect()
+
+        assert is_cut(idle[1])
+        assert b"fine" in ask(newest)
+        assert b"fine" in ask(idle[0])
+        working.sendall(b"b")
+        assert answer_to(working)
+
+
+def test_where_all_are_in_requests_a_new_one_is_cut(serving):
+    with serving(most=1) as connect:
+        working = connect()
+        begin_request(working)
+        assert is_cut(connect())
+        working.sendall(b"b")
+        assert answer_to(working)
+
+
+def test_requests_that_are_sent_ahead_are_answered(serving):
+    with serving() as connect:
+        client = connect()
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 5)
+        answer = b""
+        while answer.count(b"fine") < 5:
+            piece = client.recv(65536)
+            assert piece, "the connection ended"
+            answer += piece
+        time.sleep(0.5)
+        assert ask(client)
