@@ -39,7 +39,7 @@ install_environment runtime
 
 # Settings may come from the environment, .env or PIPELINE_CONFIG: the program itself knows.
 settings=$(.venv/bin/python scripts/start_settings.py ${port:+--port "$port"}) || exit 3
-read -r host port database queue <<< "$settings"
+read -r host port database queue tuning <<< "$settings"
 # Whoever has the port would be taken for our own service.
 if (exec 3<>"/dev/tcp/$host/$port") 2>/dev/null; then
     die "port $port is taken; choose another with --port"
@@ -68,5 +68,7 @@ fi
 
 .venv/bin/python scripts/demo.py --url "http://$host:$port" --pid "$service"
 [ -n "$demo" ] && exit 0
+[ "$tuning" = tune ] && say "this processor can work on photos in as little as half the time: .venv/bin/streetveil models tune" \
+    "finds out how, in a minute; then start again"
 say "the service runs at http://$host:$port (documentation: /docs); Ctrl-C ends it"
 wait "$service"

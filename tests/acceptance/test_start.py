@@ -2,10 +2,13 @@
 
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from streetveil.bench.machine import instructions
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -85,3 +88,17 @@ def test_a_wrong_option_is_told_before_anything_is_done(start, tmp_path, argumen
 def test_an_unknown_option_and_help_show_the_usage(start):
     assert "Usage: ./start.sh [--demo] [--port PORT]" in start("--wrong").stderr
     assert "Usage: ./start.sh [--demo] [--port PORT]" in start("--help").stdout
+
+
+def test_it_learns_whether_tuning_the_models_would_pay(environment, tmp_path):
+    script = [sys.executable, REPOSITORY / "scripts/start_settings.py"]
+    told = subprocess.run(
+        script,
+        env=environment | {"STREETVEIL_CACHE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    pays = not {"avx512_vnni", "avx_vnni", "amx_int8"}.isdisjoint(instructions())
+    assert told.stdout.split()[2:] == ["own", "own", "tune" if pays else "-"]

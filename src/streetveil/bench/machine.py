@@ -18,17 +18,23 @@ _INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asim
 
 def machine() -> dict[str, object]:
     """Facts for the head of a report, at this moment; JSON types only."""
-    processor, flags = _processor()
+    processor, _ = _processor()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": processor,
-        "instructions": [name for name in _INSTRUCTIONS if name in flags],
+        "instructions": instructions(),
         "cores": cores(),
         "load_average": load_average(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": {"streetveil": __version__} | {name: _version(name) for name in _LIBRARIES},
     }
+
+
+def instructions() -> list[str]:
+    """Those of the processor that decide how fast models run."""
+    flags = _processor()[1]
+    return [name for name in _INSTRUCTIONS if name in flags]
 
 
 def load_average() -> list[float]:
