@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,10 +30,15 @@ class Answer:
 class HttpStub:
     """Listens on loopback while the `with` lasts; `answer` may be exchanged at any time."""
 
-    def __init__(self, answer: Callable[[Request], Answer] = lambda _: Answer()) -> None:
+    def __init__(
+        self, answer: Callable[[Request], Answer] = lambda _: Answer(), *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.answer = answer
         self.requests: list[Request] = []
+        self._scheme = "http" if tls is None else "https"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
@@ -41,7 +47,7 @@ class HttpStub:
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -15,6 +16,8 @@ from rich.table import Table
 from streetveil.cli.text import visible
 from streetveil.domain.durations import duration_text
 from streetveil.settings import LoadedSettings, Settings, load_settings
+
+_MASK = "********"
 
 
 def build_app() -> typer.Typer:
@@ -50,9 +53,16 @@ def printable(loaded: LoadedSettings) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in Settings.model_fields:
         value = getattr(loaded.settings, name)
-        values[name] = "********" if isinstance(value, SecretStr) else value
+        values[name] = _MASK if isinstance(value, SecretStr) else _without_misplaced_secret(value)
     plain: dict[str, Any] = json.loads(json.dumps(values, default=_text))
     return plain
+
+
+def _without_misplaced_secret(value: object) -> object:
+    """The value; what is in the wrong place, and will be refused where it is used, is not shown either."""
+    if not isinstance(value, str):
+        return value
+    return _MASK if "PRIVATE KEY" in value else re.sub(r"//[^/\s]*@", f"//{_MASK}@", value)
 
 
 def _text(value: object) -> str:

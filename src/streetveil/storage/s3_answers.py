@@ -54,7 +54,10 @@ _OF_CREDENTIALS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "Inv
 _BY_CAUSE = (
     ("dns error", "The S3 store's name is not known: correct S3_ENDPOINT_URL or AWS_REGION."),
     ("ConnectionRefused", "The S3 store cannot be reached: nobody listens at its address. Check S3_ENDPOINT_URL."),
-    ("certificate", "The S3 store's certificate is not trusted: check S3_ENDPOINT_URL and the system's certificates."),
+    (
+        "InvalidCertificate",
+        "The S3 store's certificate is not trusted: check S3_ENDPOINT_URL; SSL_CERT_FILE names another authority.",
+    ),
     ("InvalidContentType", "The S3 store does not speak TLS: should S3_ENDPOINT_URL begin with http:// instead?"),
     ("kind: Timeout", "The S3 store does not answer in time."),
     ("TimedOut", "The S3 store does not answer in time."),

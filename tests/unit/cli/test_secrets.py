@@ -100,3 +100,20 @@ def test_config_show_masks_every_secret_from_wherever_it_comes(streetveil, monke
     assert result.exit_code == 0
     assert result.stdout.count("********") == len(SECRETS)
     assert CANARY not in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("S3_ENDPOINT_URL", f"https://user:{CANARY}@host:9000/path"),
+        ("JWKS_URL", f"https://{CANARY}@idp.example/keys"),
+        ("JWT_PUBLIC_KEY", f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----"),
+    ],
+)
+def test_config_show_masks_a_secret_in_the_wrong_place(streetveil, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+
+    for arguments in ((), ("--json",)):
+        result = streetveil("config", "show", *arguments)
+        assert "********" in result.stdout
+        assert CANARY not in result.output

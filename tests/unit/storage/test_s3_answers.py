@@ -5,8 +5,10 @@ import json
 import pytest
 import structlog
 from structlog.testing import capture_logs
+from tests.support.certificates import self_signed
 from tests.support.http_stub import Answer, HttpStub
 
+from streetveil.api.tls import server_context
 from streetveil.errors import ObjectMissingError, StorageUnavailableError
 from streetveil.storage.s3 import S3ObjectStore
 from streetveil.storage.s3_options import S3Options
@@ -208,3 +210,14 @@ def test_nobody_at_the_address_is_told():
 def test_a_server_without_tls_is_told(stub):
     with pytest.raises(StorageUnavailableError, match="does not speak TLS"):
         _open(stub, endpoint_url=stub.endpoint.replace("http:", "https:")).check()
+
+
+def test_a_store_with_an_authority_of_its_own_is_trusted_where_the_process_is_told_of_it(tmp_path, monkeypatch):
+    certificate, key = self_signed(tmp_path)
+    with HttpStub(lambda _: Answer(headers={"ETag": "x"}), tls=server_context(certificate, key)) as stub:
+        with pytest.raises(StorageUnavailableError, match="certificate is not trusted"):
+            _open(stub).put("original/a", b"photo", content_type="image/jpeg")
+        assert stub.requests == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        _open(stub).put("original/a", b"photo", content_type="image/jpeg")
+        assert [request.body for request in stub.requests] == [b"photo"]
