@@ -30,6 +30,7 @@ from streetveil.jobs.erasure_proof import ProveErasure
 from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
 from streetveil.jobs.maintain import Maintain
+from streetveil.jobs.observer import JobObserver
 from streetveil.jobs.process import AttemptPolicy, Process
 from streetveil.jobs.release import Release
 from streetveil.jobs.retention import RetentionPolicy
@@ -121,6 +122,7 @@ class House:
         wrap_queue: Callable[[JobQueue], Any] = lambda it: it,
         max_queue_size: int = 100,
         backoff: Backoff | None = None,
+        observer: JobObserver | None = None,
     ) -> None:
         self.root = root
         self.clock = clock
@@ -135,14 +137,15 @@ class House:
             "queue": wrap_queue(self.memory),
         }
         self.adapters = adapters
+        self.observer = observer
         stored = {"database": adapters["database"], "storage": adapters["storage"]}
         queued = {"database": adapters["database"], "queue": adapters["queue"]}
-        self.submit = Submit(**adapters, max_queue_size=max_queue_size, clock=clock)
+        self.submit = Submit(**adapters, max_queue_size=max_queue_size, observer=observer, clock=clock)
         self.inspect = Inspect(**adapters, max_queue_size=max_queue_size, clock=clock)
         self.retry = Retry(**queued, clock=clock)
         self.release = Release(database=adapters["database"], clock=clock)
         self.erase = Erase(**stored, clock=clock)
-        self.maintain = Maintain(**adapters, attempts=self.attempts, clock=clock)
+        self.maintain = Maintain(**adapters, attempts=self.attempts, observer=observer, clock=clock)
         self.audit_log = AuditLog(database=self.sql, seal=AuditSeal(), clock=clock)
         self.prove_erasure = ProveErasure(database=self.sql, storage=self.files, seal=AuditSeal())
         self.process = self.worker("worker-1")
@@ -158,6 +161,7 @@ class House:
             worker_id=worker_id,
             attempts=self.attempts,
             retention=retention,
+            observer=self.observer,
             clock=self.clock,
         )
 

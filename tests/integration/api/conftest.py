@@ -99,10 +99,11 @@ def _embedded(data_dir: Path, *, access: AccessPolicy | None = None, **settings:
         patch.setattr(
             bootstrap,
             "build_anonymiser",
-            lambda settings: Anonymiser(detector, PixelRedactor(), max_pixels=settings.max_pixels),
+            lambda settings, **_: Anonymiser(detector, PixelRedactor(), max_pixels=settings.max_pixels),
         )
         policy = access or AccessPolicy(authenticate=None)
-        app = create_app(lambda: serve._running(chosen), access=policy, version="1.2.3")
+        metrics = bootstrap.build_metrics(chosen, component="embedded")
+        app = create_app(lambda: serve._running(chosen, metrics), access=policy, version="1.2.3", metrics=metrics)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="on"))
         thread = threading.Thread(target=server.run)
         thread.start()

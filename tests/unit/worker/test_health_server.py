@@ -7,9 +7,11 @@ import urllib.request
 import pytest
 
 from streetveil.errors import ConfigurationError, DecoderUnavailableError
+from streetveil.observability.metrics import Metrics
 from streetveil.queue.memory import MemoryQueue
 from streetveil.worker.health_server import HealthServer
 from streetveil.worker.readiness import Readiness
+from streetveil.worker.readings import worker_readings
 from streetveil.worker.worker import Worker
 
 
@@ -24,6 +26,29 @@ def server(readiness):
     server.start()
     yield server
     server.stop()
+
+
+def test_metrics_are_told_in_the_form_that_is_asked_for(readiness):
+    metrics = Metrics(component="worker", version="1.2.3")
+    server = HealthServer("127.0.0.1", 0, readiness.report, metrics.expose)
+    server.start()
+    worker = Worker(queue=MemoryQueue(), process=print, threads=3)
+    metrics.watch(worker_readings(worker))
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server.port}/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            media_type, text = response.headers["Content-Type"], response.read().decode()
+    finally:
+        server.stop()
+    assert media_type.startswith("application/openmetrics-text")
+    assert text.endswith("# EOF\n")
+    assert "streetveil_worker_threads 3.0" in text
+
+
+def test_without_metrics_there_are_none(server):
+    assert ask(server, "/metrics")[0] == 404
 
 
 def ask(server, path):
