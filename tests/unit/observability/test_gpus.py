@@ -1,3 +1,4 @@
+# ruff: noqa: N802 - the library names its functions so
 """GPUs are told of where NVIDIA's library is; where it is not, nothing is, and nothing breaks."""
 
 import sys
