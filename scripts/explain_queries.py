@@ -112,6 +112,8 @@ def queries(sample: Sample) -> Mapping[str, Callable[[UnitOfWork], object]]:
         "completed_since, of all": lambda it: it.jobs.completed_since(now - timedelta(minutes=1), tenant=None),
         "failures": lambda it: it.jobs.failures(tenant=_TENANT, since=now - _HOUR),
         "failures, of all": lambda it: it.jobs.failures(tenant=None, since=now - _HOUR),
+        "last_failed": lambda it: it.jobs.last_failed(now - _HOUR, 10, tenant=_TENANT),
+        "last_failed, of all": lambda it: it.jobs.last_failed(now - _HOUR, 10, tenant=None),
         "recent": lambda it: it.jobs.recent(now - _HOUR, 10_000, tenant=_TENANT),
         "recent, of all": lambda it: it.jobs.recent(now - _HOUR, 10_000, tenant=None),
         "oldest_submission": lambda it: it.jobs.oldest_submission(tenant=_TENANT),

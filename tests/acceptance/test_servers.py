@@ -98,6 +98,46 @@ def test_operators_see_the_same_jobs_on_the_command_line(cluster, client, small_
     assert "0 orphaned" in cluster.run("maintain", "--once").stdout
 
 
+def figures(url):
+    """Those of `/stats` that stand still while nothing happens, and those of `/queue-status`."""
+    stats, queue = httpx.get(f"{url}/stats").json(), httpx.get(f"{url}/queue-status").json()
+    del stats["timestamp"], stats["throughput"]["last_minute"]
+    workers = [(worker["worker_id"], worker["completed"]) for worker in stats.pop("workers")]
+    return stats, workers, queue["queue_depth"], queue["oldest_job_age_seconds"] is None
+
+
+def test_each_api_process_tells_the_same_figures_also_after_a_restart(cluster, client, small_photo):
+    other, url = cluster.new_api("api-other")
+    other.start()
+    try:
+        wait_until_ready(other, url)
+        before = figures(url)[0]["jobs"]["completed"]
+        with httpx.Client(base_url=url, timeout=60) as second:
+            for number in (71, 72):
+                ended(client, submit(client, small_photo, number))
+                ended(second, submit(second, small_photo, number + 10))
+
+        told = figures(cluster.urls[0])
+        assert told == figures(url)
+        stats, workers, depth, none_waits = told
+        assert stats["jobs"]["completed"] == before + 4
+        assert stats["latency"]["p99"] >= stats["latency"]["p50"] > 0
+        assert stats["throughput"]["last_hour"] == pytest.approx((before + 4) / 3600)
+        assert sum(completed for _, completed in workers) == stats["jobs"]["completed"]
+        assert stats["confidence"]["face"]["objects"] >= 8
+        assert (depth, none_waits, stats["queue_depth"]) == (0, True, 0)
+
+        other.kill()
+        other.start()
+        wait_until_ready(other, url)
+        assert figures(url) == told
+        operators = json.loads(cluster.run("status", "--json").stdout)
+        assert operators["stats"]["jobs"] == stats["jobs"]
+        assert operators["queue"]["queue_depth"] == 0
+    finally:
+        other.kill()
+
+
 @pytest.fixture(scope="module")
 def databases(cluster):
     """Databases that cannot be used, by what is wrong with them."""

@@ -34,6 +34,7 @@ _VERBS = (
     ("verify", "verify:verify", "Prove that a redacted JPEG is the original outside of its regions."),
     ("bench", "bench:build_app", "Measure what the parts cost on this machine."),
     ("models", "models:build_app", "List, fetch and check the default models and sample photos."),
+    ("status", "status:status", "Show rates, queue, workers and failures, live; Ctrl-C ends it."),
     ("jobs", "jobs:build_app", "List, show and retry jobs."),
     ("audit", "audit:build_app", "Show and verify who did what to which job."),
     ("token", "token:build_app", "Make tokens for AUTH_MODE=jwt."),

@@ -187,6 +187,10 @@ class JobRepository(Protocol):
         """Jobs that failed at `since` or later by the code of their error."""
         ...
 
+    def last_failed(self, since: datetime, limit: int, *, tenant: str | None) -> list[Job]:
+        """The jobs that failed last, at `since` or later, newest first."""
+        ...
+
     def recent(self, since: datetime, limit: int, *, tenant: str | None) -> RecentJobs:
         """Figures over the newest `limit` jobs that were completed at `since` or later; the workers are everyone's."""
         ...

@@ -235,6 +235,9 @@ class SqlJobRepository:
     def failures(self, *, tenant: str | None, since: datetime) -> Mapping[str, int]:
         return statistics.failures(self._session, tenant, since)
 
+    def last_failed(self, since: datetime, limit: int, *, tenant: str | None) -> list[Job]:
+        return [job_of(row) for row in statistics.last_failed(self._session, tenant, since, limit)]
+
     def recent(self, since: datetime, limit: int, *, tenant: str | None) -> RecentJobs:
         return statistics.recent(self._session, tenant, since, limit)
 

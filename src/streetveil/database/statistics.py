@@ -63,6 +63,17 @@ def failures(session: Session, tenant: str | None, since: datetime) -> Mapping[s
     return {code or "unknown": count for code, count in session.execute(_by_end(statement, tenant))}
 
 
+def last_failed(session: Session, tenant: str | None, since: datetime, limit: int) -> list[JobRecord]:
+    """The jobs that failed last, at `since` or later, newest first."""
+    statement = (
+        select(JobRecord)
+        .where(JobRecord.status == JobStatus.FAILED, JobRecord.finished_at >= since)
+        .order_by(JobRecord.finished_at.desc())
+        .limit(limit)
+    )
+    return list(session.scalars(_by_end(statement, tenant)))
+
+
 def oldest_submission(session: Session, tenant: str | None) -> datetime | None:
     """When the submitted job that waits longest was submitted."""
     submitted = JobRecord.status == JobStatus.SUBMITTED, *of_tenant(tenant)

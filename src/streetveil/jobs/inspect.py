@@ -118,6 +118,11 @@ class Inspect:
         age = None if oldest is None else max(0.0, (now - oldest).total_seconds())
         return QueueStatus(depth, self._max_queue_size, age, now)
 
+    def last_failed(self, limit: int, *, tenant: str | None) -> tuple[Job, ...]:
+        """The jobs that failed last within the last hour, newest first."""
+        with self._database.snapshot() as snapshot:
+            return tuple(snapshot.jobs.last_failed(self._clock() - _HOUR, limit, tenant=tenant))
+
     def image(self, job_id: str, variant: Variant, *, tenant: str) -> StoredImage:
         """The bytes of a job's result or original.
 

@@ -195,6 +195,29 @@ def test_stats_tell_rates_times_failures_and_workers(house):
     ]
 
 
+def test_the_last_failures_are_told_newest_first_and_for_an_hour(house):
+    failed = []
+    for tenant in ("ann", "ben", "ann"):
+        house.clock.turn(minutes=20)
+        house.anonymise.failures = [UndecodableImageError("broken")]
+        job = house.upload(tenant=tenant)
+        house.process(job.id)
+        failed.append(job.id)
+    house.upload()
+    house.drain()
+
+    def told(limit=10, tenant=None):
+        return [job.id for job in house.inspect.last_failed(limit, tenant=tenant)]
+
+    assert told() == failed[::-1]
+    assert told(limit=1) == failed[2:]
+    assert told(tenant="ann") == [failed[2], failed[0]]
+    assert told(tenant="ben") == [failed[1]]
+    assert house.inspect.last_failed(1, tenant=None)[0].failure.code == "undecodable_image"
+    house.clock.turn(minutes=30)
+    assert told() == failed[:0:-1]
+
+
 def test_stats_forget_after_an_hour(house):
     house.upload()
     house.drain()
