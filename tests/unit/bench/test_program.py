@@ -18,14 +18,14 @@ def _no_settings(monkeypatch, tmp_path):
 
 
 def test_a_process_has_the_settings_of_ours_wherever_they_come_from(tmp_path, monkeypatch):
-    (tmp_path / ".env").write_text("REDIS_URL=redis://:secret@host/0\nLOG_LEVEL=DEBUG\n")
+    (tmp_path / ".env").write_text("REDIS_URL=redis://:nobody-knows-this@host/0\nLOG_LEVEL=DEBUG\n")
     monkeypatch.setenv("FACE_DETECTION_MODEL_PATH", "own.onnx")
     monkeypatch.setenv("DEFAULT_PROFILE", "fast")
     monkeypatch.setenv("HOME", "/home/somebody")
 
     environment = environment_of(load_settings(), NUM_WORKERS="2", DEFAULT_PROFILE="accurate")
 
-    assert environment["REDIS_URL"] == "redis://:secret@host/0"
+    assert environment["REDIS_URL"] == "redis://:nobody-knows-this@host/0"
     assert environment["FACE_DETECTION_MODEL_PATH"] == str(tmp_path / "own.onnx")
     assert environment["DEFAULT_PROFILE"] == "accurate"
     assert environment["NUM_WORKERS"] == "2"

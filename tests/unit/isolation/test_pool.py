@@ -68,10 +68,10 @@ def test_what_a_child_makes_up_is_not_believed(pool, misdeed):
 
 
 def test_a_photo_that_takes_too_long_is_ended(open_pool):
-    pool = open_pool(size=1, timeout_s=0.3)
+    pool = open_pool(size=1, timeout_s=3)  # a photo that does not hang must make it on a busy machine too
     pool.start()
     [child] = children_of(pool)
-    with pytest.raises(PhotoTimeoutError, match=r"0\.3 seconds"):
+    with pytest.raises(PhotoTimeoutError, match="3 seconds"):
         pool.attempt(photo("hang"), OPTIONS)
     assert not is_alive(child)
     assert pool.attempt(photo(), OPTIONS)
