@@ -6,6 +6,7 @@ Each scenario runs once per step. The steps are the calls that reach outside: of
 
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support.house import TENANT
 
 from streetveil.domain.job import JobStatus
 from streetveil.errors import DatabaseUnavailableError, OutcomeUnknownError, StorageUnavailableError, StreetveilError
+from streetveil.jobs.retention import Retention, RetentionPolicy
 
 STORE_CALLS = ("put", "get", "delete")
 
@@ -195,3 +197,36 @@ def test_an_adapter_fails_once_at_any_step(make_house, after):
         if not fault.struck:
             break
     assert step > 20
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_original_that_goes_with_success_goes_neither_before_nor_without_its_row_saying_so(make_house, after):
+    dropped = RetentionPolicy(Retention(original=timedelta()))
+    step = 0
+    while True:
+        step += 1
+        fault = Fault(step, after=after, deadly=True)
+        doomed = make_house(f"dropped-{step}", **wrapped_by(fault))
+        with suppress(Killed):
+            doomed.upload(b"a")
+            doomed.process = doomed.worker("w", dropped)
+            doomed.drain()
+        jobs = doomed.jobs()
+        for job in jobs:
+            kept = job.original_key in doomed.objects()
+            assert kept or job.original_deleted_at is not None
+            assert job.status is JobStatus.COMPLETED or job.original_deleted_at is None
+        doomed.close()
+        restarted = make_house(f"dropped-{step}")
+        restarted.clock.turn(seconds=1)
+        restarted.maintain.recover(alone=True)
+        restarted.process = restarted.worker("w", dropped)
+        restarted.drain()
+        for job in jobs:
+            restarted.assert_completed(job, b"a")
+            assert restarted.row(job.id).original_deleted_at is not None
+            assert job.original_key not in restarted.objects()
+        restarted.close()
+        if not fault.struck:
+            break
+    assert step > 8
