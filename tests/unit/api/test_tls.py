@@ -12,7 +12,7 @@ from streetveil.api.tls import server_context
 from streetveil.errors import ConfigurationError
 
 
-def greet(context, certificate, *, most=None):
+def greet(context, certificate, *, most=None, ciphers="ALL:@SECLEVEL=0"):
     """What a client and a server of that context agree on: (version, cipher)."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(30)
@@ -29,7 +29,7 @@ def greet(context, certificate, *, most=None):
             client = ssl.create_default_context(cafile=certificate)
             if most is not None:
                 client.minimum_version = client.maximum_version = most
-                client.set_ciphers("ALL:@SECLEVEL=0")
+                client.set_ciphers(ciphers)
             with (
                 socket.create_connection(listener.getsockname(), timeout=30) as connection,
                 client.wrap_socket(connection, server_hostname="127.0.0.1") as secured,
@@ -56,6 +56,11 @@ def test_tls_12_is_spoken_with_forward_secrecy_alone(pair):
     assert version == "TLSv1.2"
     assert cipher.startswith("ECDHE-")
     assert "GCM" in cipher or "CHACHA20" in cipher
+
+
+def test_a_client_that_knows_only_ciphers_without_authentication_of_what_is_sent_is_refused(pair):
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        greet(server_context(*pair), pair[0], most=ssl.TLSVersion.TLSv1_2, ciphers="ECDHE-ECDSA-AES128-SHA256")
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
