@@ -1,5 +1,5 @@
 # `make check` is what CI runs; the other targets are its parts.
-.PHONY: check lint types imports test fuzz lock format
+.PHONY: check lint types imports secrets audit test fuzz lock format
 
 check:
 	./test.sh
@@ -13,6 +13,13 @@ types:
 
 imports:
 	.venv/bin/lint-imports --no-cache
+
+secrets:
+	.venv/bin/python scripts/scan_secrets.py
+
+# Needs the network, and so is no part of `check`.
+audit:
+	scripts/audit.sh
 
 test:
 	.venv/bin/pytest

@@ -15,4 +15,5 @@ install_environment dev
 say "lint";            .venv/bin/ruff check . && .venv/bin/ruff format --check .
 say "types";           .venv/bin/mypy
 say "import rules";    .venv/bin/lint-imports --no-cache
+say "secrets";         .venv/bin/python scripts/scan_secrets.py
 say "tests";           .venv/bin/pytest "$@"
