@@ -12,6 +12,7 @@ from tests.acceptance.conftest import wait_for
 from tests.support.chaos.cluster import Cluster, Shape, readiness, wait_until_ready
 from tests.support.fault_proxy import Fault
 from tests.support.http_stub import Answer, HttpStub
+from tests.support.metrics import values
 from tests.support.servers import free_port
 
 SECRET = "a-pa55-nobody-should-see"
@@ -96,6 +97,35 @@ def test_operators_see_the_same_jobs_on_the_command_line(cluster, client, small_
     assert json.loads(shown.stdout)["status"] == "completed", shown.stderr
     assert cluster.run("db", "check").returncode == 0
     assert "0 orphaned" in cluster.run("maintain", "--once").stdout
+
+
+def metrics_of(url):
+    return values(httpx.get(f"{url}/metrics").raise_for_status().text)
+
+
+def test_each_process_counts_what_it_did_itself_and_the_api_tells_what_all_share(cluster, client, small_photo):
+    def done(metrics):
+        return metrics["streetveil_jobs_total", ("none", "completed")]
+
+    before = done(metrics_of(cluster.health_urls[0]))
+    ended(client, submit(client, small_photo, 91))
+    # it counts a job once its row says how it ended
+    wait_for(lambda: done(metrics_of(cluster.health_urls[0])) == before + 1, "the worker counts the job")
+    api, worker = metrics_of(cluster.urls[0]), metrics_of(cluster.health_urls[0])
+
+    assert worker["streetveil_stage_seconds_sum", ("faces",)] > 0
+    inference = [value for (name, _), value in worker.items() if name == "streetveil_inference_seconds_count"]
+    assert sum(inference) > 0
+    assert worker["streetveil_photo_processes_cpu_seconds_total", ()] > 0
+    assert worker["streetveil_storage_operation_seconds_count", ("get", "ok")] > 0
+    assert ("streetveil_worker_busy_threads", ()) in worker
+    assert ("streetveil_queue_depth", ()) not in worker
+
+    assert api["streetveil_http_requests_total", ("POST", "/upload", "202")] >= 1
+    assert api["streetveil_shared_state_up", ()] == 1
+    assert api["streetveil_queue_depth", ()] == 0
+    assert api["streetveil_dependency_up", ("storage",)] == 1
+    assert ("streetveil_jobs_total", ("none", "completed")) not in api
 
 
 def figures(url):

@@ -68,6 +68,7 @@ class Cluster:
         self.apis: list[Program] = []
         self.workers: list[Program] = []
         self.urls: list[str] = []
+        self.health_urls: list[str] = []
         self.environment: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -140,11 +141,10 @@ class Cluster:
         upgraded = self.run("db", "upgrade")
         if upgraded.returncode:
             raise AssertionError(f"streetveil db upgrade: {upgraded.stderr}{upgraded.stdout}")
-        healths = []
         for number in range(self._shape.workers):
             worker, health = self.new_worker(f"worker-{number + 1}")
             self.workers.append(worker)
-            healths.append(health)
+            self.health_urls.append(health)
         for number in range(self._shape.apis):
             api, url = self.new_api(f"api-{number + 1}")
             self.apis.append(api)
@@ -152,7 +152,7 @@ class Cluster:
         for program in self.programs:
             self._stack.callback(program.kill)
             program.start()
-        for program, url in zip(self.programs, [*self.urls, *healths], strict=True):
+        for program, url in zip(self.programs, [*self.urls, *self.health_urls], strict=True):
             wait_until_ready(program, url)
 
 
