@@ -8,6 +8,9 @@ cd "$(dirname "$0")"
 # The servers of the integration tests; each test run starts its own, on free ports.
 command -v redis-server >/dev/null || install_packages redis-server
 [ -x /usr/sbin/mariadbd ] || install_packages mariadb-server
+# promtool and amtool judge what is in monitoring/, and the dashboards are tried on a Prometheus.
+command -v promtool >/dev/null || install_packages prometheus
+command -v amtool >/dev/null || install_packages prometheus-alertmanager
 install_turbojpeg
 install_environment dev
 .venv/bin/streetveil models pull > /dev/null
