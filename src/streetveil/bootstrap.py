@@ -11,13 +11,13 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -65,7 +65,8 @@ if TYPE_CHECKING:
     from streetveil.limits.base import Limits
     from streetveil.observability.metrics import Metrics
 
-# What `build_anonymiser` reads.
+# What a child process builds, and what of the settings that reads.
+_IN_CHILD = "streetveil.bootstrap:attempt_in_child"
 _CHILD_SETTINGS = {
     "streetveil_cache",
     "device",
@@ -159,10 +160,22 @@ def lazy_anonymiser(settings: Settings, on_run: OnRun | None = None) -> Anonymis
 
 
 @contextmanager
-def open_anonymiser(settings: Settings, *, lazy: bool = False, metrics: Metrics | None = None) -> Iterator[Anonymising]:
+def open_anonymiser(
+    settings: Settings,
+    *,
+    lazy: bool = False,
+    vehicles: bool = True,
+    threads: int | None = None,
+    metrics: Metrics | None = None,
+) -> Iterator[Anonymising]:
     """What works on photos: child processes, or this one (docs/decisions/0011-photos-in-child-processes.md).
 
-    `lazy`: models load with the first photo.
+    Args:
+        settings: those in force.
+        lazy: models load with the first photo.
+        vehicles: whether they are reported; see `build_anonymiser`.
+        threads: how many call it at once; None: `worker_threads`.
+        metrics: told of each run of a model, and of the children.
 
     Raises:
         ModelError: a model is missing or cannot be used.
@@ -171,14 +184,17 @@ def open_anonymiser(settings: Settings, *, lazy: bool = False, metrics: Metrics 
     if not _isolates(settings):
         # Children tell of their runs with each photo; here jobs may share them.
         on_run = None if metrics is None else partial(_count_run, metrics)
-        yield lazy_anonymiser(settings, on_run) if lazy else build_anonymiser(settings, on_run=on_run)
+        if lazy:
+            yield lazy_anonymiser(settings, on_run)
+        else:
+            yield build_anonymiser(settings, vehicles=vehicles, on_run=on_run)
         return
     from streetveil.isolation.limits import Limits
     from streetveil.isolation.nursery import Nursery, Recipe
     from streetveil.isolation.pool import PoolPolicy, ProcessPool
 
     nursery = Nursery(
-        Recipe("streetveil.bootstrap:attempt_in_child", _for_children(settings)),
+        Recipe(_IN_CHILD, {"settings": _for_children(settings), "vehicles": vehicles}),
         Limits(memory_bytes=settings.photo_memory_mb * 1024 * 1024),
     )
     with ExitStack() as stack:
@@ -186,7 +202,9 @@ def open_anonymiser(settings: Settings, *, lazy: bool = False, metrics: Metrics 
         pool = ProcessPool(
             nursery,
             PoolPolicy(
-                size=worker_threads(settings), timeout_s=settings.photo_timeout_s, max_pixels=settings.max_pixels
+                size=threads or worker_threads(settings),
+                timeout_s=settings.photo_timeout_s,
+                max_pixels=settings.max_pixels,
             ),
         )
         stack.callback(pool.close)
@@ -199,10 +217,11 @@ def open_anonymiser(settings: Settings, *, lazy: bool = False, metrics: Metrics 
         yield pool
 
 
-def attempt_in_child(chosen: dict[str, object]) -> Callable[[bytes, JobOptions], Anonymised]:
-    """What a child process works with, from what `open_anonymiser` tells it of the settings."""
+def attempt_in_child(told: Mapping[str, Any]) -> Callable[[bytes, JobOptions], Anonymised]:
+    """What a child process works with, from what `open_anonymiser` tells it."""
     runs: list[ModelRun] = []
-    anonymiser = build_anonymiser(Settings.model_validate(chosen), on_run=runs.append)
+    settings = Settings.model_validate(told["settings"])
+    anonymiser = build_anonymiser(settings, vehicles=told["vehicles"], on_run=runs.append)
 
     def attempt(data: bytes, options: JobOptions) -> Anonymised:
         runs.clear()

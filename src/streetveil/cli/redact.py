@@ -105,16 +105,18 @@ def redact(
     if not todo:
         _summarise(_Tally(), len(done), 0, output, console)
         return
-    run = FolderRun(
-        bootstrap.build_anonymiser(settings, vehicles=report is not None),
-        options=options,
-        output=output,
-        variant=variant,
-        threads=jobs or bootstrap.worker_threads(settings),
-        force=force,
-        mask=None if mask is None else partial(_mask, mask),
-    )
-    tally, interrupted = _work(run, todo, report, console)
+    threads = min(jobs or bootstrap.worker_threads(settings), len(todo))
+    with bootstrap.open_anonymiser(settings, vehicles=report is not None, threads=threads) as anonymise:
+        run = FolderRun(
+            anonymise,
+            options=options,
+            output=output,
+            variant=variant,
+            threads=threads,
+            force=force,
+            mask=None if mask is None else partial(_mask, mask),
+        )
+        tally, interrupted = _work(run, todo, report, console)
     _summarise(tally, len(done), len(todo), output, console)
     if interrupted:
         raise typer.Exit(130)

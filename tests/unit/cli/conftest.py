@@ -55,8 +55,9 @@ def streetveil(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def stub_models(monkeypatch):
-    """Lets the command find things without models; they are the acceptance tests' matter."""
+def stub_models(streetveil, monkeypatch):
+    """Lets the command find things without models, in this process; they are the acceptance tests' matter."""
+    monkeypatch.setenv("ISOLATION", "none")
     monkeypatch.setattr(
         bootstrap,
         "build_anonymiser",

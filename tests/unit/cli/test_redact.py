@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from tests.support import hostile_photos
 
 from streetveil import bootstrap
 from streetveil.cli import redact as command
@@ -283,4 +284,21 @@ def test_vehicles_are_looked_for_where_they_are_reported(streetveil, photo, monk
     photo("in/a.png")
 
     assert streetveil("redact", "in", "-o", "out", *arguments).exit_code == 0
-    assert asked == [{"vehicles": wanted}]
+    assert [choices["vehicles"] for choices in asked] == [wanted]
+
+
+def test_a_photo_that_ends_its_process_fails_alone(streetveil, photo, tmp_path, monkeypatch):
+    monkeypatch.setattr(bootstrap, "_IN_CHILD", hostile_photos.PLACE)
+    monkeypatch.setenv("ISOLATION", "process")
+    for number in range(3):
+        photo(f"in/{number}.png", hostile_photos.photo(seed=number))
+    photo("in/00-hostile.png", hostile_photos.photo("segfault"))
+
+    result = streetveil("redact", "in", "-o", "out", "--jobs", "1")
+
+    assert result.exit_code == 1
+    assert "failed in/00-hostile.png: The process that worked on this photo ended: SIGSEGV. (decoder_crashed)" in (
+        result.stderr
+    )
+    assert "3 redacted (3 faces, 0 licence plates), 0 done already, 1 failed" in result.stderr
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["0.png", "1.png", "2.png"]

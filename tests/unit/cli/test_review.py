@@ -84,6 +84,7 @@ def test_a_file_that_needs_review_has_failed_and_nothing_is_written(
     streetveil, photo, anonymiser, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(bootstrap, "build_anonymiser", lambda settings, **choices: anonymiser)
+    monkeypatch.setenv("ISOLATION", "none")
     photo("in/a.png")
     result = streetveil("redact", "in", "-o", "out", "--mask", "binary")
     assert result.exit_code == 1
