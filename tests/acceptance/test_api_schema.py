@@ -13,7 +13,7 @@ from streetveil.domain.access import Principal, Scope
 
 HERE = Path(__file__).parent / "schemathesis"
 SECRET = "an example secret that is long enough for HS256"
-BUDGET_S = 10
+BUDGET_S = 7
 
 
 def token() -> str:
