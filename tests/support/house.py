@@ -36,6 +36,7 @@ from streetveil.jobs.release import Release
 from streetveil.jobs.retention import RetentionPolicy
 from streetveil.jobs.retry import Retry
 from streetveil.jobs.submit import Submit, Upload
+from streetveil.observability.carried import carrying
 from streetveil.queue.base import JobQueue
 from streetveil.queue.memory import MemoryQueue
 from streetveil.redaction.base import RedactedFile
@@ -174,9 +175,10 @@ class House:
     def drain(self) -> None:
         """Works on every queued id, one after the other."""
         while self.memory.depth():
-            job_id = self.memory.take(threading.Event())
-            assert job_id is not None
-            self.process(job_id)
+            taken = self.memory.take(threading.Event())
+            assert taken is not None
+            with carrying(taken.context):
+                self.process(taken.job_id)
 
     def claim(self, job: Job, worker_id: str) -> Job:
         """Makes the job that of a worker which does nothing more."""

@@ -6,6 +6,7 @@ import re
 from typing import Annotated
 from uuid import UUID
 
+import structlog
 from anyio.to_thread import run_sync
 from fastapi import Depends, Header, Path, Query, Request, Security, params
 from fastapi.security import HTTPAuthorizationCredentials, SecurityScopes
@@ -69,6 +70,7 @@ async def _count_request(state: ApiState, name: str) -> None:
 
 async def _noted(request: Request, caller: Annotated[Principal, Depends(_caller)]) -> Principal:
     request.state.caller = caller  # for the audit log, should the request be refused
+    structlog.contextvars.bind_contextvars(tenant=caller.tenant)
     return caller
 
 

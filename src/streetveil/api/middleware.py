@@ -46,6 +46,7 @@ class RequestContext:
 
         log = structlog.get_logger(__name__)
         started = time.perf_counter()
+        structlog.contextvars.clear_contextvars()  # a connection's next request may begin where the last one ended
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self.app(scope, receive, send_with_headers)

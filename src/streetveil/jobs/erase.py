@@ -52,7 +52,7 @@ class Erase:
         if job is None or not (erased or is_unpurged(job)):
             raise JobNotFoundError(f"There is no job {job_id[:40]}.")
         self.purge(job)
-        _log.info("job_erased", job_id=job_id)
+        _log.debug("job_erased", job_id=job_id)
 
     def purge(self, *jobs: Job) -> None:
         """Removes erased jobs' objects, looks whether they are gone, and notes it; safe to run twice.

@@ -255,6 +255,7 @@ class Maintain:
                     failed += gone
                     if gone:
                         self._observer.ended(JobStatus.FAILED, WorkerLostError.code)
+                        _log.info("job_failed", job_id=job.id, tenant=job.tenant, code=WorkerLostError.code)
                 else:
                     free = self._database.transact(partial(self._release, job=job, now=now, before=before))
                     requeued += free

@@ -178,7 +178,7 @@ class Notify:
             return self._failed(delivery, error)
         done = self._clock()
         self._database.transact(lambda transaction: transaction.webhooks.delivered(delivery, now=done))
-        _log.info("webhook_delivered", job_id=delivery.job_id, attempts=delivery.attempts)
+        _log.debug("webhook_delivered", job_id=delivery.job_id, attempts=delivery.attempts)
         return "delivered"
 
     def _failed(self, delivery: Delivery, error: StreetveilError) -> str:

@@ -146,11 +146,11 @@ class Process:
                 self._queue.put(job_id, delay_s=delay_s)
                 return
             if claimed is None:
-                _log.info("job_not_claimable")
+                _log.debug("job_not_claimable")
                 return
             if claimed.attempts == 1:
                 self._observer.stage("queued", self._waited_s(claimed))
-            with self._leases.held(job_id):
+            with structlog.contextvars.bound_contextvars(tenant=claimed.tenant), self._leases.held(job_id):
                 self._work(claimed)
 
     def _claim(self, job_id: str) -> Job | None:
@@ -178,13 +178,14 @@ class Process:
         else:
             if recorded:
                 status = JobStatus.NEEDS_REVIEW if held else JobStatus.COMPLETED
-                self._observer.ended(status, seconds=self._waited_s(claimed))
+                seconds = self._waited_s(claimed)
+                self._observer.ended(status, seconds=seconds)
                 event = "job_held_back" if held else "job_completed"
-                _log.info(event, attempt=claimed.attempts, processing_time=result.processing_time)
+                _log.info(event, attempt=claimed.attempts, processing_time=result.processing_time, seconds=seconds)
                 if not held:
                     self._drop_original(claimed)
             else:
-                _log.info("claim_lost", attempt=claimed.attempts)
+                _log.debug("claim_lost", attempt=claimed.attempts)
                 self._discard(claimed)
 
     def _produce(self, claimed: Job) -> tuple[JobResult, bool]:
@@ -286,7 +287,8 @@ class Process:
 
         if self._record(fail):
             self._observer.ended(JobStatus.FAILED, failure.code)
-            _log.warning("job_failed", code=failure.code, attempt=claimed.attempts)
+            # Not a warning: most failures are the photo's, and those of a server were warned of at each attempt.
+            _log.info("job_failed", code=failure.code, attempt=claimed.attempts)
         self._discard(claimed)
 
     def _did(self, action: AuditAction, claimed: Job, now: datetime, outcome: str = "ok", **details: str) -> AuditEvent:

@@ -41,5 +41,5 @@ class Release:
             raise JobNotFoundError(f"There is no job {job_id[:40]}.")
         if not released:
             raise IllegalTransitionError(f"Job {job_id} is {job.status}; only one that needs review can be released.")
-        _log.info("job_released", job_id=job_id)
+        _log.debug("job_released", job_id=job_id)
         return job

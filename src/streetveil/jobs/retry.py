@@ -64,5 +64,5 @@ class Retry:
             raise IllegalTransitionError(
                 f"Job {job_id} is {job.status}; only one that failed or needs review can be retried."
             )
-        _log.info("job_resubmitted", job_id=job_id)
+        _log.debug("job_resubmitted", job_id=job_id)
         return job

@@ -166,7 +166,7 @@ class Submit:
             self._discard(job)
             raise
         if accepted:
-            _log.info("job_submitted", job_id=job.id, batch_id=batch_id, file_size=job.file_size)
+            _log.debug("job_submitted", job_id=job.id, batch_id=batch_id, file_size=job.file_size)
             return job, True
         # A request with the same key was recorded between our look and our insert.
         self._discard(job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,10 @@ from dramatiq.errors import BrokerConnectionError, Retry
 from dramatiq.worker import Worker
 
 from streetveil.errors import MalformedMessageError, StreetveilError, UnsupportedMessageError
+from streetveil.observability.carried import carrying
 from streetveil.queue.base import Handler
 from streetveil.queue.dramatiq_broker import StreetveilBroker
-from streetveil.queue.messages import ACTOR, QUEUE, job_id_of
+from streetveil.queue.messages import ACTOR, QUEUE, context_of, job_id_of
 
 _log = structlog.get_logger(__name__)
 
@@ -113,6 +115,14 @@ class DramatiqConsumer:
         with self._lock:
             self._busy += 1
         try:
+            with carrying(context_of(fields)):
+                self._handle(fields)
+        finally:
+            with self._lock:
+                self._busy -= 1
+
+    def _handle(self, fields: Mapping[str, object]) -> None:
+        try:
             self._handler(job_id_of(fields))
         except (MalformedMessageError, UnsupportedMessageError) as error:
             _log.error("message_refused", code=error.code, detail=error.detail)
@@ -124,9 +134,6 @@ class DramatiqConsumer:
             _log.exception("handler_failed", job_id=fields["job_id"])
             # This one is Dramatiq's way to say that the failure is known: it logs every other once more.
             raise Retry(str(error)) from error
-        finally:
-            with self._lock:
-                self._busy -= 1
 
 
 def _failures(message: MessageProxy) -> int:

@@ -9,13 +9,22 @@ import heapq
 import itertools
 import threading
 import time
+from typing import NamedTuple
 
 import structlog
 
 from streetveil.errors import QueueUnavailableError
+from streetveil.observability.carried import carried, carrying
 from streetveil.queue.base import Handler
 
 _log = structlog.get_logger(__name__)
+
+
+class Taken(NamedTuple):
+    """An id, and what was in force where it was put."""
+
+    job_id: str
+    context: dict[str, str]
 
 
 class MemoryQueue:
@@ -26,6 +35,7 @@ class MemoryQueue:
         # (due, serial, id), soonest first; entries that `_due` no longer agrees with are void.
         self._heap: list[tuple[float, int, str]] = []
         self._due: dict[str, tuple[float, int]] = {}
+        self._contexts: dict[str, dict[str, str]] = {}
         self._serial = itertools.count()
         self._closed = False
 
@@ -38,6 +48,7 @@ class MemoryQueue:
                 return
             serial = next(self._serial)
             self._due[job_id] = (due, serial)
+            self._contexts[job_id] = carried() or self._contexts.get(job_id, {})
             heapq.heappush(self._heap, (due, serial, job_id))
             # All, not one: the thread woken may go off to work, and another must then mind the next delay.
             self._changed.notify_all()
@@ -61,7 +72,7 @@ class MemoryQueue:
             self._closed = True
             self._changed.notify_all()
 
-    def take(self, stopping: threading.Event) -> str | None:
+    def take(self, stopping: threading.Event) -> Taken | None:
         """Waits for the next due id; None once `stopping` is set or the queue is closed."""
         with self._changed:
             while not (stopping.is_set() or self._closed):
@@ -76,7 +87,7 @@ class MemoryQueue:
                     continue
                 job_id = heapq.heappop(self._heap)[2]
                 del self._due[job_id]
-                return job_id
+                return Taken(job_id, self._contexts.pop(job_id))
             return None
 
     def wake(self) -> None:
@@ -118,13 +129,18 @@ class MemoryConsumer:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _run(self) -> None:
-        while (job_id := self._queue.take(self._stopping)) is not None:
+        while (taken := self._queue.take(self._stopping)) is not None:
             with self._lock:
                 self._busy += 1
             try:
-                self._handler(job_id)
-            except Exception:  # noqa: BLE001 - the contract: logged, not retried; the thread lives on
-                _log.exception("handler_failed", job_id=job_id)
+                with carrying(taken.context):
+                    self._handle(taken.job_id)
             finally:
                 with self._lock:
                     self._busy -= 1
+
+    def _handle(self, job_id: str) -> None:
+        try:
+            self._handler(job_id)
+        except Exception:  # noqa: BLE001 - the contract: logged, not retried; the thread lives on
+            _log.exception("handler_failed", job_id=job_id)

@@ -1,14 +1,15 @@
-"""What travels through Redis: the id of a job and the version of this format, nothing else.
+"""What travels through Redis: the id of a job, the version of this format, and the request that it comes from.
 
 A message as an operator finds it in `dramatiq:image_processing_queue.msgs` (docs/queue.md):
 
     {"queue_name": "image_processing_queue", "actor_name": "process_image", "args": [],
-     "kwargs": {"job_id": "01993f0e-...", "version": 1},
+     "kwargs": {"job_id": "01993f0e-...", "version": 1, "context": {"request_id": "..."}},
      "options": {"redis_message_id": "..."}, "message_id": "...", "message_timestamp": 1758000000000}
 
 `options` also holds `eta` (milliseconds since 1970) while a message is delayed, and `deliveries` once a delivery
-has failed. A worker refuses versions that it does not know, so that a field can change its meaning without a job
-being worked on wrongly while old and new workers run side by side.
+has failed. `context` holds what observability/carried.py knows; it may be missing, and no result depends on it.
+A worker refuses versions that it does not know, so that a field can change its meaning without a job being worked on
+wrongly while old and new workers run side by side. Fields that it does not know it passes over.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import dramatiq
 from dramatiq.errors import DecodeError
 
 from streetveil.errors import MalformedMessageError, UnsupportedMessageError
+from streetveil.observability.carried import carried, sound
 
 QUEUE = "image_processing_queue"
 ACTOR = "process_image"
@@ -31,10 +33,11 @@ _OPTIONS = frozenset({"redis_message_id", "eta", "deliveries"})
 
 
 def job_message(job_id: str) -> dramatiq.Message[None]:
-    """The message that asks for a job to be worked on."""
-    return dramatiq.Message(
-        queue_name=QUEUE, actor_name=ACTOR, args=(), kwargs={"job_id": job_id, "version": VERSION}, options={}
-    )
+    """The message that asks for a job to be worked on; it takes along what is in force where it is made."""
+    fields: dict[str, object] = {"job_id": job_id, "version": VERSION}
+    if context := carried():
+        fields["context"] = context
+    return dramatiq.Message(queue_name=QUEUE, actor_name=ACTOR, args=(), kwargs=fields, options={})
 
 
 def job_id_of(fields: Mapping[str, object]) -> str:
@@ -54,6 +57,11 @@ def job_id_of(fields: Mapping[str, object]) -> str:
     if not isinstance(job_id, str) or not 0 < len(job_id) <= _MAX_ID_LENGTH:
         raise MalformedMessageError("A queue message names no job.")
     return job_id
+
+
+def context_of(fields: Mapping[str, object]) -> dict[str, str]:
+    """What a message's `kwargs` say of the request that it comes from."""
+    return sound(fields.get("context"))
 
 
 def decode(data: bytes | None, queue_name: str) -> dramatiq.Message[Any] | None:

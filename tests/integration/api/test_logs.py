@@ -1,4 +1,4 @@
-"""Whatever happens to a photo, the logs have neither its name nor a caller's token, key or address."""
+"""One line per job that leads to its request and tenant; never a photo's name, nor a caller's token, key or address."""
 
 import io
 import json
@@ -76,3 +76,32 @@ def test_no_log_line_has_a_name_a_token_or_a_key(open_embedded, tmp_path, lines)
     assert "request_crashed" in logged or "request_failed" in logged
     for secret in ("Muster", "Strandurlaub", token, token.split(".")[2], SECRET):
         assert secret not in logged
+
+
+def test_each_job_has_one_line_at_info_whoever_handed_it_in(open_embedded, tmp_path, lines):
+    with open_embedded(tmp_path / "data") as service:
+        jobs = {}
+        for name, content in (("good", photo()), ("broken", photo()[:-20])):
+            answer = service.client.post(
+                "/upload", files={"file": (NAME, content)}, headers={"X-Request-ID": f"r-{name}"}
+            )
+            jobs[name] = answer.json()["job_id"]
+            service.finished(jobs[name])
+        batch = service.client.post(
+            "/batch-upload", files=[("files", (NAME, photo(200)))], headers={"X-Request-ID": "r-batch"}
+        )
+        jobs["batch"] = batch.json()["jobs"][0]["job_id"]
+        service.finished(jobs["batch"])
+        assert service.client.delete(f"/jobs/{jobs['good']}").is_success
+    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+    for name, job_id in jobs.items():
+        about = [line for line in logged if line.get("job_id") == job_id]
+        [told] = [line for line in about if line["level"] != "debug"]
+        assert told["level"] == "info"
+        assert told["event"] == ("job_failed" if name == "broken" else "job_completed")
+        assert (told["request_id"], told["tenant"]) == (f"r-{name}", DEFAULT_TENANT)
+        at_work = [line for line in about if line["logger"] == "streetveil.jobs.process"]
+        assert all(line["request_id"] == f"r-{name}" for line in at_work)
+    assert told["seconds"] >= told["processing_time"] > 0
+    [failed] = [line for line in logged if line["event"] == "job_failed"]
+    assert failed["code"] == "undecodable_image"

@@ -4,6 +4,7 @@ import json
 import threading
 
 import pytest
+import structlog
 from tests.integration.queue.redis_keys import WAITING
 from tests.support.servers import wait_until
 
@@ -33,6 +34,14 @@ def test_a_message_holds_the_id_of_the_job_and_a_version_only(queue, keys):
     assert found["args"] == []
     assert found["actor_name"] == "process_image"
     assert found["options"].keys() == {"redis_message_id"}
+
+
+def test_a_message_holds_the_request_that_it_comes_from(queue, keys):
+    with structlog.contextvars.bound_contextvars(request_id="r-1", tenant="ann"):
+        queue.put(new_id())
+    (found,) = keys.messages()
+    assert found["kwargs"]["version"] == 1  # older workers pass over what they do not know
+    assert found["kwargs"]["context"] == {"request_id": "r-1"}
 
 
 def test_the_depth_is_the_length_of_the_list_plus_what_is_delayed(queue, keys, consume):

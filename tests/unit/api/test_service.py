@@ -103,6 +103,16 @@ def test_a_bug_is_answered_without_internals_and_logged_with_the_request_id(clie
     assert crash["exc_info"]
 
 
+def test_every_line_has_the_request_and_from_the_dependencies_on_the_tenant(client):
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+        for path in ("/stats", "/health/live"):  # on one connection
+            client.get(path, headers={"X-Request-ID": path[1:].replace("/", ".")})
+
+    lines = [(line["path"], line["request_id"], line.get("tenant")) for line in logs if line["event"] == "request"]
+    assert lines == [("/stats", "stats", "default"), ("/health/live", "health.live", None)]
+
+
 def test_the_documentation_is_served(client):
     assert "swagger" in client.get("/docs").text
     assert client.get("/openapi.json").json()["info"]["version"] == "1.2.3"

@@ -108,7 +108,7 @@ def test_who_leaves_frees_its_jobs_at_once_and_is_forgotten(house):
         assert house.maintain.rescue().requeued == 1
 
     house.anonymise.before = leave
-    house.process(house.memory.take(threading.Event()))
+    house.process(house.memory.take(threading.Event()).job_id)
     assert house.inspect.stats(tenant=TENANT).workers == ()
     assert house.row(job.id).status is JobStatus.SUBMITTED
 

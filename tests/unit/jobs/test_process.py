@@ -113,7 +113,7 @@ def test_a_retry_waits_and_the_queue_counts_it(make_house):
     house = make_house(backoff=Backoff(first_s=60, jitter=lambda: 0.5))
     job = house.upload()
     house.anonymise.failures = [StorageUnavailableError("down")]
-    house.process(house.memory.take(threading.Event()))
+    house.process(house.memory.take(threading.Event()).job_id)
     assert house.memory.depth() == 1
     assert house.row(job.id).due_at == house.clock.now + timedelta(seconds=60)
     assert house.row(job.id).failure.code == "storage_unavailable"
@@ -226,7 +226,7 @@ def test_how_it_ended_is_recorded_although_the_database_is_away_for_a_while(make
     house.anonymise.failures = errors.get(ending, [])
     house.anonymise.needs_review = ending == "held"
     house.anonymise.before = lambda data: setattr(house.adapters["database"], "fails", list(fails))
-    house.process(house.memory.take(threading.Event()))
+    house.process(house.memory.take(threading.Event()).job_id)
     assert len(house.anonymise.seen) == 1
     if ending == "failed":
         assert house.row(job.id).failure.code == "undecodable_image"
@@ -248,7 +248,7 @@ def test_while_the_database_stays_away_the_job_is_left_to_others(make_house):
     job = house.upload()
     house.anonymise.before = lambda data: setattr(house.adapters["database"], "fails", ["before"] * 50)
     with pytest.raises(DatabaseUnavailableError):
-        house.process(house.memory.take(threading.Event()))
+        house.process(house.memory.take(threading.Event()).job_id)
     house.adapters["database"].fails.clear()
     house.anonymise.before = lambda data: None
     house.clock.turn(seconds=61)

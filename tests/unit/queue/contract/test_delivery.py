@@ -5,6 +5,7 @@ import time
 from queue import Queue
 
 import pytest
+import structlog
 
 from streetveil.domain.job import new_id
 from streetveil.errors import QueueUnavailableError
@@ -130,3 +131,24 @@ def test_a_queue_that_works_says_so_and_a_closed_one_does_not(queue):
         queue.check()
     with pytest.raises(QueueUnavailableError):
         queue.put(new_id())
+
+
+def test_the_request_that_an_id_is_put_for_is_in_force_where_it_is_worked_on(queue, consume):
+    seen: Queue[dict[str, str]] = Queue()
+    again = threading.Event()
+
+    def handle(job_id):
+        seen.put(structlog.contextvars.get_contextvars())
+        if not again.is_set():
+            again.set()
+            queue.put(job_id, delay_s=0.01)
+
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with structlog.contextvars.bound_contextvars(request_id="r-1", traceparent=traceparent, tenant="ann"):
+        queue.put(new_id())
+    consume(handle)
+    carried = {"request_id": "r-1", "traceparent": traceparent}
+    assert [seen.get(timeout=PATIENCE_S) for _ in range(2)] == [carried, carried]
+
+    queue.put(new_id())
+    assert seen.get(timeout=PATIENCE_S) == {}
