@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from streetveil.api.errors import INTERNAL_DETAIL, PROBLEM_JSON, status_of
-from streetveil.api.schemas import Problem
+from streetveil.api.schemas.problems import Problem
 from streetveil.domain.detections import REDACTABLE
 from streetveil.domain.options import MetadataPolicy, Profile, Style
 from streetveil.errors import (

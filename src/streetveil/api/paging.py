@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from streetveil.api.schemas import PublicStatus
+from streetveil.api.schemas.jobs import PublicStatus
 from streetveil.domain.job import JobStatus
 from streetveil.domain.reports import JobFilter
 from streetveil.errors import InvalidParameterError

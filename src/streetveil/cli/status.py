@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from streetveil.api.report_schemas import QueueState, ServiceStats
+from streetveil.api.schemas.reports import QueueState, ServiceStats
 from streetveil.bootstrap import Services, open_for_operators
 from streetveil.cli.status_screen import Look, screen
 from streetveil.domain.access import is_tenant

@@ -24,9 +24,10 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
-from streetveil.api import report_schemas, schemas
 from streetveil.api.access import AccessPolicy
 from streetveil.api.app import create_app
+from streetveil.api.schemas.base import Schema
+from streetveil.api.schemas.problems import Problem
 from streetveil.api.services import ApiServices
 from streetveil.domain.audit import SERVICE, Actor
 from streetveil.domain.geometry import Orientation, Size
@@ -481,12 +482,12 @@ def check_documented(app: FastAPI, response: httpx.Response) -> None:
     if response.request.method == "HEAD":
         assert response.content == b""
     elif media_type == "application/problem+json":
-        schemas.Problem.model_validate(response.json())
+        Problem.model_validate(response.json())
         examples = content[media_type]["examples"]
         assert response.json()["code"] in examples or response.status_code in {500, 503}, response.json()
     elif media_type == "application/json":
         name = content[media_type]["schema"]["$ref"].rpartition("/")[2]
-        model = getattr(schemas, name, None) or getattr(report_schemas, name)
+        [model] = (kind for kind in Schema.__subclasses__() if kind.__name__ == name)
         model.model_validate(response.json())
     elif media_type:
         assert media_type in content or "image/*" in content

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from streetveil.api.dependencies import Services
 from streetveil.api.openapi import Responses
-from streetveil.api.report_schemas import Alive, Readiness
+from streetveil.api.schemas.reports import Alive, Readiness
 
 router = APIRouter(tags=["service"])
 alive = APIRouter(tags=["service"])

@@ -14,18 +14,9 @@ from streetveil.api.dependencies import BatchId, Caller, JobId, ReadableVariant,
 from streetveil.api.disposition import format_disposition
 from streetveil.api.openapi import problems
 from streetveil.api.paging import JobQuery, cursor_for
-from streetveil.api.schemas import (
-    BatchState,
-    BlurMetadata,
-    DetectionMetadata,
-    JobError,
-    JobList,
-    JobState,
-    Results,
-    SubmittedJob,
-    WebhookState,
-    public_status,
-)
+from streetveil.api.schemas.findings import BlurMetadata, DetectionMetadata
+from streetveil.api.schemas.jobs import JobError, JobList, JobState, Results, WebhookState, public_status
+from streetveil.api.schemas.uploads import BatchState, SubmittedJob
 from streetveil.api.services import ApiServices
 from streetveil.domain.access import Principal, Scope
 from streetveil.domain.audit import Actor, AuditAction

@@ -13,7 +13,7 @@ from streetveil.api.dependencies import JobId, Services, Tenant, allowed
 from streetveil.api.disposition import format_disposition
 from streetveil.api.openapi import problems
 from streetveil.api.routes.jobs import COMMON, NO_RESULT
-from streetveil.api.schemas import RegionList
+from streetveil.api.schemas.findings import RegionList
 from streetveil.domain.access import Scope
 from streetveil.domain.geometry import Size
 from streetveil.domain.job import Job

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from streetveil import errors
 from streetveil.api.dependencies import Services, Tenant, allowed
 from streetveil.api.openapi import problems
-from streetveil.api.report_schemas import QueueState, ServiceStats
+from streetveil.api.schemas.reports import QueueState, ServiceStats
 from streetveil.domain.access import Scope
 
 router = APIRouter(

@@ -17,7 +17,8 @@ from streetveil.api.incoming import ReceivedFile
 from streetveil.api.multipart import Form, RefusedFile
 from streetveil.api.openapi import photo_form, problems
 from streetveil.api.receive import received_form
-from streetveil.api.schemas import FileProblem, RejectedFile, SubmittedBatch, SubmittedJob
+from streetveil.api.schemas.problems import FileProblem
+from streetveil.api.schemas.uploads import RejectedFile, SubmittedBatch, SubmittedJob
 from streetveil.api.services import ApiServices
 from streetveil.domain.access import Scope
 from streetveil.domain.audit import Actor

@@ -8,7 +8,8 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from streetveil.api.schemas import Counts, Schema
+from streetveil.api.schemas.base import Schema
+from streetveil.api.schemas.jobs import Counts
 from streetveil.domain.reports import DependencyState, Percentiles, QueueStatus, Stats
 
 
