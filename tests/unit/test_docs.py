@@ -18,6 +18,9 @@ DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 OTHERS = [path for path in (ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md") if path.exists()]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
+ANCHOR = re.compile(r"\]\((?!\w+:)([^)#\s]*)#([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+PROGRAM = re.compile(r"`((?:tests|load-tests|scripts|src)/[\w./-]+)(?: [^`]*)?`")
 
 
 def commands():
@@ -76,6 +79,33 @@ def test_links_within_the_repository_lead_somewhere(document):
     text = FENCE.sub("", document.read_text("utf-8"))
 
     assert [link for link in LINK.findall(text) if not (document.parent / link).exists()] == []
+
+
+def anchors(document):
+    """The names that headings have on a rendered page."""
+    headings = HEADING.findall(FENCE.sub("", document.read_text("utf-8")))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS + OTHERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_to_a_heading_find_it(document):
+    for target, anchor in ANCHOR.findall(FENCE.sub("", document.read_text("utf-8"))):
+        assert anchor in anchors(document.parent / target if target else document), anchor
+
+
+@pytest.mark.parametrize("document", DOCUMENTS + OTHERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_programs_and_tests_that_are_named_exist(document):
+    named = PROGRAM.findall(document.read_text("utf-8"))
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_each_decision_has_a_number_of_its_own_and_is_titled_by_it():
+    pages = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+    numbers = [int(page.name[:4]) for page in pages]
+
+    assert len(set(numbers)) == len(numbers)
+    assert [page.read_text("utf-8").partition(". ")[0] for page in pages] == [f"# {number}" for number in numbers]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS + OTHERS, ids=lambda path: str(path.relative_to(ROOT)))
