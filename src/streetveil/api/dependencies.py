@@ -1,4 +1,8 @@
-"""What routes ask for by annotating a parameter."""
+"""What routes ask for by annotating a parameter.
+
+Dependencies are coroutines although most wait for nothing: the framework calls plain functions in a thread each, and
+a dozen of those would be a third of what a request costs.
+"""
 
 from __future__ import annotations
 
@@ -38,15 +42,15 @@ def _state(request: Request) -> ApiState:
     return state
 
 
-def _services(request: Request) -> ApiServices:
+async def _services(request: Request) -> ApiServices:
     return _state(request).services
 
 
-def _slots(request: Request) -> RedactionSlots:
+async def _slots(request: Request) -> RedactionSlots:
     return _state(request).redaction_slots
 
 
-def _upload_threads(request: Request) -> UploadThreads:
+async def _upload_threads(request: Request) -> UploadThreads:
     return _state(request).upload_threads
 
 
@@ -78,7 +82,7 @@ Caller = Annotated[Principal, Depends(_noted)]
 """Whoever makes the request; found out once for each."""
 
 
-def _tenant(caller: Caller) -> str:
+async def _tenant(caller: Caller) -> str:
     return caller.tenant
 
 
@@ -86,7 +90,7 @@ Tenant = Annotated[str, Depends(_tenant)]
 """Whose photos the request is about. A route gives it to every use case, and so reaches nothing of others."""
 
 
-def _client(request: Request, caller: Caller) -> str:
+async def _client(request: Request, caller: Caller) -> str:
     """The name that the caller's requests are counted under: where nobody says who they are, their address."""
     if _state(request).access.authenticate is None:
         return client_at(request.client.host if request.client else None)
@@ -129,7 +133,7 @@ def allowed(scope: Scope) -> params.Depends:
     return needed
 
 
-def _job_id(job_id: Annotated[str, Path(description="The `job_id` that the upload was answered with.")]) -> str:
+async def _job_id(job_id: Annotated[str, Path(description="The `job_id` that the upload was answered with.")]) -> str:
     """An id that is no UUID names no job: asking for it is a 404 like any other unknown id."""
     canonical = canonical_uuid(job_id)
     if canonical is None:
@@ -137,7 +141,7 @@ def _job_id(job_id: Annotated[str, Path(description="The `job_id` that the uploa
     return canonical
 
 
-def _batch_id(batch_id: Annotated[str, Path(description="The `batch_id` that the upload was answered with.")]) -> str:
+async def _batch_id(batch_id: Annotated[str, Path(description="The `batch_id` that the upload was answered with.")]) -> str:
     canonical = canonical_uuid(batch_id)
     if canonical is None:
         raise BatchNotFoundError(f"There is no batch {batch_id[:40]!r}.")
@@ -151,7 +155,7 @@ def canonical_uuid(text: str) -> str | None:
     return str(UUID(text))
 
 
-def _idempotency_key(
+async def _idempotency_key(
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -167,7 +171,7 @@ def _idempotency_key(
     return idempotency_key
 
 
-def _readable_variant(
+async def _readable_variant(
     caller: Caller,
     variant: Annotated[
         Variant, Query(description="The redacted photo, the one that was uploaded, or the result that needs review.")
@@ -179,7 +183,7 @@ def _readable_variant(
     return variant
 
 
-def _incoming(request: Request, caller: Caller, client: Client) -> Intake:
+async def _incoming(request: Request, caller: Caller, client: Client) -> Intake:
     state = _state(request)
     services = state.services
     pace = Pace(services.idle_timeout_s, services.upload_timeout_s, services.min_upload_bytes_per_s)
@@ -193,7 +197,7 @@ def _incoming(request: Request, caller: Caller, client: Client) -> Intake:
     )
 
 
-def _metrics(request: Request) -> Metrics:
+async def _metrics(request: Request) -> Metrics:
     return _state(request).metrics
 
 
