@@ -141,7 +141,9 @@ async def _job_id(job_id: Annotated[str, Path(description="The `job_id` that the
     return canonical
 
 
-async def _batch_id(batch_id: Annotated[str, Path(description="The `batch_id` that the upload was answered with.")]) -> str:
+async def _batch_id(
+    batch_id: Annotated[str, Path(description="The `batch_id` that the upload was answered with.")],
+) -> str:
     canonical = canonical_uuid(batch_id)
     if canonical is None:
         raise BatchNotFoundError(f"There is no batch {batch_id[:40]!r}.")
