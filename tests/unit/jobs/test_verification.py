@@ -128,6 +128,22 @@ def test_what_is_new_becomes_a_region(photo):
     assert_only_painted_pixels_differ(photo, result)
 
 
+@pytest.mark.parametrize(
+    ("found", "again"),
+    [
+        ((Label.FACE, (48, 48, 70, 80)), True),
+        ((Label.FACE, (44, 50, 50, 56)), True),  # a part of it
+        ((Label.FACE, (58, 66, 90, 110)), False),  # hardly touches it
+        (ELSEWHERE, False),
+        ((Label.LICENSE_PLATE, FACE[1]), False),
+    ],
+)
+def test_it_is_the_same_object_where_it_is_of_the_same_class_and_mostly_there(photo, found, again):
+    result = anonymiser(FakeDetector([FACE], [found], []))(photo, JobOptions())
+    assert [item["again"] for item in result.blur_metadata["verification"]["found"]] == [again]
+    assert len(result.blur_metadata["regions"]) == (1 if again else 2)
+
+
 def test_each_round_starts_from_the_original(photo):
     detector = FakeDetector([FACE], [FACE], [FACE], [])
     result = anonymiser(detector)(photo, JobOptions())
