@@ -11,21 +11,17 @@ import os
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import structlog
 
+from streetveil.detection.batch_queue import BatchPolicy, BatchQueue, Item, Tensor
 from streetveil.errors import ModelError, StreetveilError
 
 _log = structlog.get_logger(__name__)
 
-Tensor = npt.NDArray[Any]
 Run = Callable[[Sequence[Tensor]], list[Tensor]]
 """All outputs for tensors of one shape, put one behind the other along their first axis."""
 
@@ -49,26 +45,6 @@ class BatchRun:
 
 BatchObserver = Callable[[BatchRun], None]
 """Called by whoever ran it after each run that succeeded; it must be quick, and what it raises is logged."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchPolicy:
-    """When a run is started.
-
-    Attributes:
-        most_rows: most pictures in one run.
-        wait_s: how long the first tensor of a run waits for others, where a runner is free.
-        most_pixels: most input pixels in one run of several pictures, which bounds its memory.
-    """
-
-    most_rows: int
-    wait_s: float
-    most_pixels: int = 8_000_000
-
-    def rows_of(self, tensor: Tensor) -> int:
-        """Most rows of this tensor's shape in one run."""
-        height, width = tensor.shape[-2:]
-        return max(1, min(self.most_rows, self.most_pixels // max(1, int(height * width))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +81,7 @@ class BatchedNetwork:
         self.model = model
         self._policy = policy
         self._process = os.getpid()
-        self._queue = _Queue(model, policy, len(lanes), most_waiting)
+        self._queue = BatchQueue(model, policy, len(lanes), most_waiting)
         self._runners = [_Runner(model, lane, self._queue, last_resort, on_batch) for lane in lanes]
         # The threads hold the queue and not this object, so that it can be seen that nobody needs them any more.
         weakref.finalize(self, self._queue.close)
@@ -132,103 +108,6 @@ class BatchedNetwork:
             runner.join()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Item:
-    tensor: Tensor
-    answer: Future[list[Tensor]] = field(default_factory=Future)
-    since: float = field(default_factory=time.monotonic)
-
-
-class _Queue:
-    """Tensors that wait, by shape."""
-
-    def __init__(self, model: str, policy: BatchPolicy, runners: int, most_waiting: int) -> None:
-        self._model = model
-        self._policy = policy
-        self._runners = runners
-        self._most_waiting = most_waiting
-        self._waiting = 0
-        self._closed = False
-        self._groups: dict[tuple[object, ...], deque[_Item]] = {}
-        # Reentrant: the garbage collector may call `close` in a thread that is in here.
-        self._changed = threading.Condition(threading.RLock())
-
-    def put(self, tensor: Tensor) -> Future[list[Tensor]]:
-        item = _Item(tensor)
-        with self._changed:
-            while self._waiting >= self._most_waiting and not self._over:
-                self._changed.wait()
-            if self._over:
-                raise self._refusal()
-            self._groups.setdefault((tensor.shape[1:], tensor.dtype), deque()).append(item)
-            self._waiting += 1
-            self._changed.notify_all()
-        return item.answer
-
-    def take(self) -> list[_Item]:
-        """The next batch, waited for as long as the policy says; nothing when closed and empty."""
-        with self._changed:
-            while True:
-                patience_s = None
-                if self._groups:
-                    group, patience_s = self._next()
-                    if patience_s <= 0:
-                        return self._pop(group)
-                elif self._closed:
-                    return []
-                self._changed.wait(patience_s)
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-    def runner_ended(self, taken: Sequence[_Item]) -> None:
-        """Answers for what a runner leaves behind; the last one for all that nobody will run any more."""
-        with self._changed:
-            self._runners -= 1
-            left = [item for item in taken if not item.answer.done()]
-            if not self._runners:
-                waiting = (item for group in self._groups.values() for item in group)
-                left += [item for item in waiting if item.answer.set_running_or_notify_cancel()]
-                self._groups.clear()
-                self._changed.notify_all()
-            for item in left:
-                item.answer.set_exception(self._refusal())
-
-    @property
-    def _over(self) -> bool:
-        return self._closed or not self._runners
-
-    def _refusal(self) -> ModelError:
-        return ModelError(f"{self._model} is no longer running.")
-
-    def _next(self) -> tuple[deque[_Item], float]:
-        """The group to run next, and for how many more seconds it may wait for more."""
-        oldest = min(self._groups.values(), key=lambda group: group[0].since)
-        patience_s = oldest[0].since + self._policy.wait_s - time.monotonic()
-        if self._closed or patience_s <= 0:
-            return oldest, 0
-        full = next((group for group in self._groups.values() if self._is_full(group)), None)
-        return (full, 0) if full is not None else (oldest, patience_s)
-
-    def _is_full(self, group: deque[_Item]) -> bool:
-        return sum(len(item.tensor) for item in group) >= self._policy.rows_of(group[0].tensor)
-
-    def _pop(self, group: deque[_Item]) -> list[_Item]:
-        """As many of a group as fit into one run, oldest first."""
-        first = group.popleft()
-        batch, rows = [first], len(first.tensor)
-        while group and rows + len(group[0].tensor) <= self._policy.rows_of(first.tensor):
-            rows += len(group[0].tensor)
-            batch.append(group.popleft())
-        if not group:
-            del self._groups[first.tensor.shape[1:], first.tensor.dtype]
-        self._waiting -= len(batch)
-        self._changed.notify_all()
-        return batch
-
-
 class _Runner(threading.Thread):
     """Takes batches and answers for them until the queue is closed."""
 
@@ -236,7 +115,7 @@ class _Runner(threading.Thread):
         self,
         model: str,
         lane: Lane,
-        queue: _Queue,
+        queue: BatchQueue,
         last_resort: Callable[[Tensor], list[Tensor]] | None,
         on_batch: BatchObserver | None,
     ) -> None:
@@ -249,7 +128,7 @@ class _Runner(threading.Thread):
         self._on_batch = on_batch
 
     def run(self) -> None:
-        taken: list[_Item] = []
+        taken: list[Item] = []
         try:
             while batch := self._queue.take():
                 taken = [item for item in batch if item.answer.set_running_or_notify_cancel()]
@@ -258,7 +137,7 @@ class _Runner(threading.Thread):
         finally:
             self._queue.runner_ended(taken)
 
-    def _serve(self, batch: Sequence[_Item]) -> None:
+    def _serve(self, batch: Sequence[Item]) -> None:
         """Answers each; whatever happens, nobody waits for ever."""
         if not batch:
             return
@@ -277,7 +156,7 @@ class _Runner(threading.Thread):
         else:
             self._tell(batch, seconds)
 
-    def _rescue(self, item: _Item, error: Exception) -> None:
+    def _rescue(self, item: Item, error: Exception) -> None:
         if self._last_resort is not None:
             try:
                 item.answer.set_result(self._last_resort(item.tensor))
@@ -290,7 +169,7 @@ class _Runner(threading.Thread):
             error = ModelError(f"{self._model} failed on a {item.tensor.shape} tensor: {error}")
         item.answer.set_exception(error)
 
-    def _answer(self, batch: Sequence[_Item], outputs: list[Tensor]) -> None:
+    def _answer(self, batch: Sequence[Item], outputs: list[Tensor]) -> None:
         if len(batch) == 1:
             batch[0].answer.set_result(outputs)
             return
@@ -303,7 +182,7 @@ class _Runner(threading.Thread):
             item.answer.set_result([output[start:end] for output in outputs])
             start = end
 
-    def _tell(self, batch: Sequence[_Item], seconds: float) -> None:
+    def _tell(self, batch: Sequence[Item], seconds: float) -> None:
         rows = sum(len(item.tensor) for item in batch)
         tell(self._on_batch, BatchRun(self._model, self._lane.device, rows, len(batch), seconds))
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from streetveil.detection.batching import BatchedNetwork, BatchObserver, BatchPolicy, BatchRun, Lane, Tensor, tell
+from streetveil.detection.batch_queue import BatchPolicy, Tensor
+from streetveil.detection.batching import BatchedNetwork, BatchObserver, BatchRun, Lane, tell
 from streetveil.detection.devices import ON_CPU, TENSORRT_SIDE, Choice, Device, provider_options
 from streetveil.detection.files import digest
 from streetveil.detection.session import BoundRun, Network, Session

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 
 from streetveil.bench.tape import Run, Tape, recorded
-from streetveil.detection.batching import BatchedNetwork, BatchPolicy, Lane
+from streetveil.detection.batch_queue import BatchPolicy
+from streetveil.detection.batching import BatchedNetwork, Lane
 from streetveil.detection.session import Session
 
 

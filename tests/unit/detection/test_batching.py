@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from streetveil.detection.batching import BatchedNetwork, BatchPolicy, BatchRun, Lane
+from streetveil.detection.batch_queue import BatchPolicy
+from streetveil.detection.batching import BatchedNetwork, BatchRun, Lane
 from streetveil.detection.session import Session
 from streetveil.errors import ModelError, UnsupportedModelError
 
