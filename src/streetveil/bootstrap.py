@@ -41,13 +41,15 @@ from streetveil.jobs.erasure_proof import ProveErasure
 from streetveil.jobs.health import Health
 from streetveil.jobs.inspect import Inspect
 from streetveil.jobs.maintain import Maintain
+from streetveil.jobs.measured import MeasuredAnonymising
 from streetveil.jobs.notify import DeliveryPolicy, Notify
+from streetveil.jobs.observer import Observers
 from streetveil.jobs.process import AttemptPolicy, Process
 from streetveil.jobs.release import Release
 from streetveil.jobs.retention import Retention, RetentionPolicy
 from streetveil.jobs.retry import Retry
 from streetveil.jobs.submit import Submit
-from streetveil.queue.base import JobQueue
+from streetveil.queue.base import Handler, JobQueue
 from streetveil.redaction.base import Redactor
 from streetveil.settings import Settings
 from streetveil.storage.base import ObjectStore
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from streetveil.detection.scene import ProfiledSceneDetector
     from streetveil.limits.base import Limits
     from streetveil.observability.metrics import Metrics
+    from streetveil.observability.tracing import Traces
 
 # What a child process builds, and what of the settings that reads.
 _IN_CHILD = "streetveil.bootstrap:attempt_in_child"
@@ -86,6 +89,9 @@ _CHILD_SETTINGS = {
 # By any one of these tokens can be judged.
 _TOKEN_KEYS = ("jwt_secret", "jwt_public_key", "jwt_public_key_file", "jwks_url")
 _MAX_KEY_FILE = 64 * 1024
+
+# OpenTelemetry reads these by itself: where there is a collector for traces.
+_COLLECTOR = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 _log = structlog.get_logger(__name__)
 
@@ -115,6 +121,7 @@ class Services:
     prove_erasure: ProveErasure
     health: Health
     process: Process
+    handle: Handler
     maintain: Maintain
     queue: JobQueue
     worker_id: str
@@ -139,6 +146,23 @@ def build_metrics(settings: Settings, *, component: str) -> Metrics:
         if (ask := gpu_readings()) is not None:
             metrics.watch(ask)
     return metrics
+
+
+def build_traces(*, component: str) -> Traces | None:
+    """What a process of the service tells its spans to; None where OpenTelemetry's own variables name no collector.
+
+    Raises:
+        ConfigurationError: they do, and the extra `otel` is not installed.
+    """
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or not any(map(os.environ.get, _COLLECTOR)):
+        return None
+    try:
+        from streetveil.observability.tracing import Traces
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{_COLLECTOR[0]} is set, and OpenTelemetry is not installed: pip install 'streetveil[otel]'."
+        ) from error
+    return Traces(component=component, version=__version__)
 
 
 def build_anonymiser(settings: Settings, *, vehicles: bool = True, on_run: OnRun | None = None) -> Anonymiser:
@@ -321,7 +345,9 @@ def worker_threads(settings: Settings) -> int:
 
 
 @contextmanager
-def open_services(settings: Settings, anonymise: Anonymising, metrics: Metrics | None = None) -> Iterator[Services]:
+def open_services(
+    settings: Settings, anonymise: Anonymising, metrics: Metrics | None = None, traces: Traces | None = None
+) -> Iterator[Services]:
     """A process of the service: the use cases over the backends that the settings name.
 
     Embedded (no `REDIS_URL`), this process owns its jobs: the data folder is locked, and what an earlier process
@@ -338,7 +364,7 @@ def open_services(settings: Settings, anonymise: Anonymising, metrics: Metrics |
             lock = DataFolderLock(settings.data_dir)
             lock.acquire()
             stack.callback(lock.release)
-        services = stack.enter_context(_connected(settings, anonymise, metrics))
+        services = stack.enter_context(_connected(settings, anonymise, metrics, traces))
         if embedded:
             services.maintain.rescue(alone=True)
         yield services
@@ -370,7 +396,10 @@ def open_database(settings: Settings) -> Iterator[SqlDatabase]:
 
 
 @contextmanager
-def _connected(settings: Settings, anonymise: Anonymising, metrics: Metrics | None = None) -> Iterator[Services]:
+def _connected(
+    settings: Settings, anonymise: Anonymising, metrics: Metrics | None = None, traces: Traces | None = None
+) -> Iterator[Services]:
+    observer = Observers(*(told for told in (metrics, traces) if told is not None))
     with ExitStack() as stack:
         sql = stack.enter_context(open_database(settings))
         if settings.database_url is None:
@@ -382,16 +411,31 @@ def _connected(settings: Settings, anonymise: Anonymising, metrics: Metrics | No
         stack.callback(queue.close)
         if metrics is not None:
             _watch_shared_state(settings, metrics, database, storage, queue, anonymise)
-            database, storage, queue, anonymise = _measured(metrics, database, storage, queue, anonymise)
+            database, storage, queue = _measured(metrics, database, storage, queue)
+        if metrics is not None or traces is not None:
+            anonymise = MeasuredAnonymising(anonymise, observer)
         for name, check in (("database", database.check), ("storage", storage.check), ("queue", queue.check)):
             _wait_for(name, check, settings.startup_timeout_s)
         attempts = AttemptPolicy(
             most=settings.max_attempts, lease=timedelta(seconds=settings.lease_s), loss_is_harm=not _isolates(settings)
         )
+        retention = _retention(settings)
         key = settings.audit_key
         seal = AuditSeal(key.get_secret_value().encode() if key else None)
-        retention = _retention(settings)
         worker_id = _unique_worker_id(settings)
+        process = Process(
+            database=database,
+            storage=storage,
+            queue=queue,
+            anonymise=anonymise.attempt,
+            worker_id=worker_id,
+            host=socket.gethostname(),
+            version=__version__,
+            threads=worker_threads(settings),
+            attempts=attempts,
+            observer=observer,
+            retention=retention,
+        )
         yield Services(
             anonymise=anonymise,
             submit=Submit(
@@ -399,7 +443,7 @@ def _connected(settings: Settings, anonymise: Anonymising, metrics: Metrics | No
                 storage=storage,
                 queue=queue,
                 max_queue_size=settings.max_queue_size,
-                observer=metrics,
+                observer=observer,
             ),
             inspect=Inspect(database=database, storage=storage, queue=queue, max_queue_size=settings.max_queue_size),
             retry=Retry(database=database, queue=queue),
@@ -409,19 +453,8 @@ def _connected(settings: Settings, anonymise: Anonymising, metrics: Metrics | No
             audit_log=AuditLog(database=database, seal=seal),
             prove_erasure=ProveErasure(database=database, storage=storage, seal=seal),
             health=_health(settings, database, storage, queue, anonymise, max_age_s=_HEALTH_AGE_S),
-            process=Process(
-                database=database,
-                storage=storage,
-                queue=queue,
-                anonymise=anonymise.attempt,
-                worker_id=worker_id,
-                host=socket.gethostname(),
-                version=__version__,
-                threads=worker_threads(settings),
-                attempts=attempts,
-                observer=metrics,
-                retention=retention,
-            ),
+            handle=process if traces is None else traces.around(process),
+            process=process,
             maintain=Maintain(
                 database=database,
                 storage=storage,
@@ -432,7 +465,7 @@ def _connected(settings: Settings, anonymise: Anonymising, metrics: Metrics | No
                 interval=timedelta(seconds=settings.maintain_interval_s),
                 grace=timedelta(seconds=settings.requeue_after_s),
                 orphan_age=timedelta(seconds=settings.orphan_age_s),
-                observer=metrics,
+                observer=observer,
             ),
             queue=queue,
             worker_id=worker_id,
@@ -441,11 +474,10 @@ def _connected(settings: Settings, anonymise: Anonymising, metrics: Metrics | No
 
 
 def _measured(
-    metrics: Metrics, database: Database, storage: ObjectStore, queue: JobQueue, anonymise: Anonymising
-) -> tuple[Database, ObjectStore, JobQueue, Anonymising]:
+    metrics: Metrics, database: Database, storage: ObjectStore, queue: JobQueue
+) -> tuple[Database, ObjectStore, JobQueue]:
     """The same, each telling how long it takes."""
     from streetveil.database.measured import MeasuredDatabase
-    from streetveil.jobs.measured import MeasuredAnonymising
     from streetveil.queue.measured import MeasuredQueue
     from streetveil.storage.measured import MeasuredObjectStore
 
@@ -453,7 +485,6 @@ def _measured(
         MeasuredDatabase(database, metrics.database_asked),
         MeasuredObjectStore(storage, metrics.storage_asked),
         MeasuredQueue(queue, metrics.queue_asked),
-        MeasuredAnonymising(anonymise, metrics),
     )
 
 

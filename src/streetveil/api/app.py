@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.to_thread import run_sync
@@ -22,8 +23,12 @@ from streetveil.api.routes import health, jobs, masks, panoramax, redact, stats,
 from streetveil.api.routes import metrics as metrics_route
 from streetveil.api.services import OpenServices
 from streetveil.api.state import ApiState
+from streetveil.api.traces import RequestTraces
 from streetveil.api.upload_threads import UploadThreads
 from streetveil.observability.metrics import Metrics
+
+if TYPE_CHECKING:
+    from streetveil.observability.tracing import Traces
 
 # Their own, so that those who wait for an identity provider keep no other request waiting.
 _TOKEN_THREADS = 8
@@ -38,6 +43,7 @@ def create_app(
     version: str,
     root_path: str = "",
     metrics: Metrics | None = None,
+    traces: Traces | None = None,
 ) -> FastAPI:
     """The HTTP service of docs/api.md.
 
@@ -47,6 +53,7 @@ def create_app(
         version: of the product, as /health and the OpenAPI document tell it.
         root_path: prefix under which a proxy shows the service.
         metrics: what /metrics tells, and requests are counted in; by default of this application alone.
+        traces: what is told of requests; None: nothing.
     """
     counted = metrics or Metrics(version=version)
 
@@ -82,6 +89,8 @@ def create_app(
     describe_with(app, tokens=access.authenticate is not None)
     install_error_handlers(app, on_forbidden=record_refusal)
     app.add_middleware(LingeringRefusal)
+    if traces is not None:
+        app.add_middleware(RequestTraces, traces=traces)
     app.add_middleware(RequestContext)
     app.add_middleware(RequestMetrics, metrics=counted)
     for module in (uploads, jobs, masks, redact, panoramax, stats):

@@ -10,10 +10,10 @@ import signal
 import socket
 import ssl
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -33,6 +33,9 @@ from streetveil.observability.metrics import Metrics
 from streetveil.settings import Settings, load_settings
 from streetveil.worker.readings import worker_readings
 from streetveil.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from streetveil.observability.tracing import Traces
 
 _log = structlog.get_logger(__name__)
 
@@ -77,8 +80,13 @@ def serve(
     # The services are opened here and not in the application's lifespan, where uvicorn would tell what is wrong
     # with the settings by a traceback.
     metrics = bootstrap.build_metrics(settings, component="api" if settings.redis_url else "embedded")
+    traces = bootstrap.build_traces(component=metrics.component)
     app = create_app(
-        lambda: nullcontext(services), access=access_policy(settings), version=__version__, metrics=metrics
+        lambda: nullcontext(services),
+        access=access_policy(settings),
+        version=__version__,
+        metrics=metrics,
+        traces=traces,
     )
     tls = _tls(settings)
     server = _Server(
@@ -100,7 +108,8 @@ def serve(
     with (
         _listen(settings.host, settings.port, beyond_this_machine=beyond) as listener,
         _ended_by_signals(server),
-        _running(settings, metrics) as services,
+        nullcontext() if traces is None else closing(traces),
+        _running(settings, metrics, traces) as services,
     ):
         address, bound_port = listener.getsockname()[:2]
         _log.info("listening", host=address, port=bound_port, tls=tls is not None)
@@ -149,18 +158,18 @@ def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 
 @contextmanager
-def _running(settings: Settings, metrics: Metrics | None = None) -> Iterator[ApiServices]:
+def _running(settings: Settings, metrics: Metrics | None = None, traces: Traces | None = None) -> Iterator[ApiServices]:
     """Everything behind the API; embedded that includes the workers, and leaving it drains them."""
     embedded = settings.redis_url is None
     with (
         bootstrap.open_anonymiser(settings, lazy=not embedded, metrics=metrics) as anonymise,
-        bootstrap.open_services(settings, anonymise, metrics) as services,
+        bootstrap.open_services(settings, anonymise, metrics, traces) as services,
         ExitStack() as stack,
     ):
         if embedded:
             worker = Worker(
                 queue=services.queue,
-                process=services.process,
+                process=services.handle,
                 threads=bootstrap.worker_threads(settings),
                 chores=chores_of(services, settings),
             )

@@ -58,7 +58,10 @@ def worker(
         )
     readiness = Readiness()
     metrics = bootstrap.build_metrics(settings, component="worker")
+    traces = bootstrap.build_traces(component="worker")
     with ExitStack() as stack:
+        if traces is not None:
+            stack.callback(traces.close)
         stopping = stack.enter_context(_stopped_by_signals())
         if settings.health_port is not None:
             health = HealthServer(settings.health_host, settings.health_port, readiness.report, metrics.expose)
@@ -69,11 +72,11 @@ def worker(
         if anonymise is None:
             return
         readiness.not_ready("waiting for database, storage and queue")
-        services = stack.enter_context(bootstrap.open_services(settings, anonymise, metrics))
+        services = stack.enter_context(bootstrap.open_services(settings, anonymise, metrics, traces))
         stack.callback(leave, services)
         running = Worker(
             queue=services.queue,
-            process=services.process,
+            process=services.handle,
             threads=bootstrap.worker_threads(settings),
             chores=chores_of(services, settings),
         )

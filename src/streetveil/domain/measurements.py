@@ -20,7 +20,7 @@ CLASSES: Final[Mapping[Task, tuple[Label, ...]]] = {
 PHOTO_STAGES: Final = ("decode", "faces", "vehicles", "plates", "redact", "verify")
 """The stages of a photo that is in memory; docs/metrics.md says what each is."""
 
-STAGES: Final = ("queued", "fetch", "handover", *PHOTO_STAGES, "store", "record")
+STAGES: Final = ("queued", "claim", "fetch", "handover", *PHOTO_STAGES, "store", "record")
 """Those of a job."""
 
 NO_CODE: Final = "none"

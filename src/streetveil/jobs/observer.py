@@ -49,6 +49,34 @@ class Unobserved:
     def ended(self, status: str, code: str = NO_CODE, *, seconds: float | None = None) -> None: ...
 
 
+class Observers:
+    """Tells several."""
+
+    def __init__(self, *observers: JobObserver) -> None:
+        self._observers = observers
+
+    def uploaded(self, result: str, code: str = NO_CODE) -> None:
+        """As `JobObserver` has it, as all here."""
+        for observer in self._observers:
+            observer.uploaded(result, code)
+
+    def stage(self, name: str, seconds: float) -> None:
+        for observer in self._observers:
+            observer.stage(name, seconds)
+
+    def photo(self, measured: Measurements) -> None:
+        for observer in self._observers:
+            observer.photo(measured)
+
+    def retried(self, code: str) -> None:
+        for observer in self._observers:
+            observer.retried(code)
+
+    def ended(self, status: str, code: str = NO_CODE, *, seconds: float | None = None) -> None:
+        for observer in self._observers:
+            observer.ended(status, code, seconds=seconds)
+
+
 @contextmanager
 def staged(observer: JobObserver, name: str) -> Iterator[None]:
     """Tells how long a stage took that did not fail."""

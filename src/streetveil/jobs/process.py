@@ -139,7 +139,8 @@ class Process:
         """
         with structlog.contextvars.bound_contextvars(job_id=job_id):
             try:
-                claimed = self._claim(job_id)
+                with staged(self._observer, "claim"):
+                    claimed = self._claim(job_id)
             except UnavailableError as error:
                 delay_s = self._attempts.backoff.delay_s(1)
                 _log.warning("claim_postponed", code=error.code, detail=error.detail, delay_s=delay_s)

@@ -28,6 +28,7 @@ from streetveil.domain.detections import Detection, Detections, Label
 from streetveil.domain.geometry import Box
 from streetveil.imaging.picture import Picture
 from streetveil.jobs.anonymise import Anonymiser
+from streetveil.observability.tracing import Traces
 from streetveil.redaction.pixels import PixelRedactor
 from streetveil.settings import Settings
 
@@ -91,7 +92,9 @@ OpenEmbedded = Callable[..., Any]
 
 
 @contextmanager
-def _embedded(data_dir: Path, *, access: AccessPolicy | None = None, **settings: object) -> Iterator[Embedded]:
+def _embedded(
+    data_dir: Path, *, access: AccessPolicy | None = None, traces: Traces | None = None, **settings: object
+) -> Iterator[Embedded]:
     detector = FixedDetector()
     detector.gate.set()
     chosen = Settings.model_validate({"data_dir": data_dir, "num_workers": 1, "isolation": "none", **settings})
@@ -103,7 +106,13 @@ def _embedded(data_dir: Path, *, access: AccessPolicy | None = None, **settings:
         )
         policy = access or AccessPolicy(authenticate=None)
         metrics = bootstrap.build_metrics(chosen, component="embedded")
-        app = create_app(lambda: serve._running(chosen, metrics), access=policy, version="1.2.3", metrics=metrics)
+        app = create_app(
+            lambda: serve._running(chosen, metrics, traces),
+            access=policy,
+            version="1.2.3",
+            metrics=metrics,
+            traces=traces,
+        )
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="on"))
         thread = threading.Thread(target=server.run)
         thread.start()
