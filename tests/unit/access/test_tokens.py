@@ -125,6 +125,23 @@ def test_a_token_with_wrong_claims_does_not_hold(
         authenticate(signed(claims_of(now, **changes)))
 
 
+@pytest.mark.parametrize("subject", ["x", "x" * 255])
+def test_a_subject_has_1_to_255_characters(authenticate: JwtAuthenticator, now: datetime, subject: str) -> None:
+    assert authenticate(signed(claims_of(now, sub=subject))).subject == subject
+
+
+@pytest.mark.parametrize(("late_s", "holds"), [(20, True), (40, False)])
+def test_clocks_may_be_half_a_minute_apart(
+    authenticate: JwtAuthenticator, now: datetime, late_s: int, holds: bool
+) -> None:
+    token = signed(claims_of(now, exp=int(now.timestamp()) - late_s))
+    if holds:
+        assert authenticate(token).subject == "ann"
+    else:
+        with pytest.raises(InvalidTokenError, match="expired"):
+            authenticate(token)
+
+
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", ""])
 def test_a_token_that_nobody_signed_does_not_hold(
     authenticate: JwtAuthenticator, now: datetime, algorithm: str
