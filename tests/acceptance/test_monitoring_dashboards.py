@@ -1,0 +1,144 @@
+"""Dashboards fit on a screen, and everything on them shows something of a service that works."""
+
+import json
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from tests.support.chaos.cluster import Cluster, Shape
+from tests.support.servers import Server, program
+
+MONITORING = Path(__file__).parents[2] / "monitoring"
+DASHBOARDS = {
+    path.stem: json.loads(path.read_text("utf-8")) for path in (MONITORING / "grafana" / "dashboards").glob("*.json")
+}
+EXPRESSIONS = {
+    f"{name}: {panel['title']} {target['refId']}": target["expr"].replace("$__rate_interval", "10s")
+    for name, dashboard in DASHBOARDS.items()
+    for panel in dashboard["panels"]
+    for target in panel["targets"]
+}
+MAY_BE_EMPTY = {
+    "workers-and-models: GPU A": "there may be no GPU",
+    "workers-and-models: GPU B": "there may be no GPU",
+    "privacy-quality: Mean score against its week B": "there is no week of the past",
+}
+PATIENCE_S = 90
+
+
+class Prometheus(Server):
+    """With the configuration of the compose file, on other targets, in a hurry."""
+
+    def __init__(self, folder, targets):
+        super().__init__(folder)
+        (folder / "rules").mkdir()
+        for path in (MONITORING / "rules").glob("*.yml"):
+            rules = yaml.safe_load(path.read_text("utf-8"))
+            for group in rules["groups"]:
+                group.pop("interval", None)
+            (folder / "rules" / path.name).write_text(yaml.safe_dump(rules), "utf-8")
+        config = yaml.safe_load((MONITORING / "prometheus.yml").read_text("utf-8"))
+        del config["alerting"]
+        config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        config["scrape_configs"] = [job for job in config["scrape_configs"] if job["job_name"] in targets]
+        for job in config["scrape_configs"]:
+            del job["dns_sd_configs"]
+            job["static_configs"] = [{"targets": [targets[job["job_name"]]]}]
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
+        self.api = httpx.Client(base_url=f"http://127.0.0.1:{self.port}/api/v1", timeout=30)
+
+    def command(self):
+        files = [f"--config.file={self.folder}/prometheus.yml", f"--storage.tsdb.path={self.folder}/data"]
+        return [program("prometheus"), *files, f"--web.listen-address=127.0.0.1:{self.port}"]
+
+    def stop(self):
+        self.api.close()
+        super().stop()
+
+    def values(self, expression):
+        """What a panel would draw now; nothing for what is no number."""
+        answer = self.api.get("/query", params={"query": expression}).json()
+        assert answer["status"] == "success", f"{expression}: {answer.get('error')}"
+        found = [float(sample["value"][1]) for sample in answer["data"]["result"]]
+        return [value for value in found if not math.isnan(value)]
+
+
+def send(url, data):
+    httpx.post(f"{url}/upload", files={"file": ("street.jpg", data)}, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory, environment, bus, small_photo):
+    """Watches an API and a worker, over real servers, while photos are sent; and what panels showed then."""
+    # A good photo, one with vehicles, and one that breaks off: its job fails.
+    photos = [small_photo.read_bytes(), bus.read_bytes(), small_photo.read_bytes()[:20_000]]
+    folder = tmp_path_factory.mktemp("monitoring")
+    with Cluster(folder / "service", Shape(apis=1, workers=1), environment) as cluster:
+        [api], [worker] = cluster.urls, cluster.health_urls
+        targets = {"streetveil-api": api.removeprefix("http://"), "streetveil-worker": worker.removeprefix("http://")}
+        with Prometheus(folder / "prometheus", targets) as server, ThreadPoolExecutor(len(photos)) as senders:
+            shown: dict[str, list[float]] = {}
+            deadline = time.monotonic() + PATIENCE_S
+            while time.monotonic() < deadline and not EXPRESSIONS.keys() - MAY_BE_EMPTY <= shown.keys():
+                list(senders.map(send, [api] * len(photos), photos))
+                now = {name: server.values(EXPRESSIONS[name]) for name in EXPRESSIONS.keys() - shown.keys()}
+                shown |= {name: values for name, values in now.items() if values}
+            yield server, shown
+
+
+@pytest.mark.parametrize("name", sorted(EXPRESSIONS.keys() - MAY_BE_EMPTY))
+def test_a_panel_shows_something_of_a_service_at_work(prometheus, name):
+    _, shown = prometheus
+    assert shown.get(name), EXPRESSIONS[name]
+
+
+def test_what_is_shown_is_what_happened(prometheus):
+    _, shown = prometheus
+    assert shown["workers-and-models: Workers A"] == [1.0]
+    assert shown["service-overview: Dependencies that fail A"] == [0.0]
+    assert 0 < shown["service-overview: Success A"][0] < 1
+    assert 0 < shown["privacy-quality: Photos with a face A"][0] <= 1
+
+
+def test_nothing_may_be_empty_that_is_not_there():
+    assert MAY_BE_EMPTY.keys() <= EXPRESSIONS.keys()
+
+
+def test_all_rules_can_be_evaluated_on_what_the_service_tells(prometheus):
+    server, _ = prometheus
+    groups = server.api.get("/rules").json()["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len(rules) > 40
+    assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] != "ok"} == {}
+
+
+def test_there_is_a_dashboard_for_each_question():
+    assert DASHBOARDS.keys() == {"service-overview", "workers-and-models", "privacy-quality"}
+    assert len({dashboard["uid"] for dashboard in DASHBOARDS.values()}) == len(DASHBOARDS)
+
+
+@pytest.mark.parametrize("name", sorted(DASHBOARDS))
+def test_a_dashboard_is_one_screen_and_says_what_it_shows(name):
+    panels = DASHBOARDS[name]["panels"]
+    places = [panel["gridPos"] for panel in panels]
+
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert all(panel["title"] and panel["fieldConfig"]["defaults"]["unit"] for panel in panels)
+    # Grafana's rows are 38 pixels high: with its own head 20 of them fill a screen of 1080.
+    assert max(place["y"] + place["h"] for place in places) <= 20
+    assert max(place["x"] + place["w"] for place in places) <= 24
+    for a, b in combinations(places, 2):
+        beside = a["x"] + a["w"] <= b["x"] or b["x"] + b["w"] <= a["x"]
+        assert beside or a["y"] + a["h"] <= b["y"] or b["y"] + b["h"] <= a["y"]
+
+
+def test_dashboards_ask_the_data_source_that_is_provisioned():
+    sources = yaml.safe_load((MONITORING / "grafana/provisioning/datasources/prometheus.yml").read_text("utf-8"))
+    [source] = sources["datasources"]
+    asked = {panel["datasource"]["uid"] for dashboard in DASHBOARDS.values() for panel in dashboard["panels"]}
+    assert asked == {source["uid"]}
