@@ -37,5 +37,6 @@ LOCK = .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11
 lock:
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --extra dev --output-file requirements-dev.txt
+	$(LOCK) --extra otel --constraint requirements.txt --output-file requirements-otel.txt
 	# onnxruntime and onnxruntime-gpu install the same module: only one of them may be there.
 	$(LOCK) --extra gpu --no-emit-package onnxruntime --constraint requirements.txt --output-file requirements-gpu.txt

@@ -13,6 +13,7 @@ from tests.support.chaos.cluster import Cluster, Shape, readiness, wait_until_re
 from tests.support.fault_proxy import Fault
 from tests.support.http_stub import Answer, HttpStub
 from tests.support.metrics import values
+from tests.support.otlp import Collector
 from tests.support.servers import free_port
 
 SECRET = "a-pa55-nobody-should-see"
@@ -166,6 +167,38 @@ def test_each_api_process_tells_the_same_figures_also_after_a_restart(cluster, c
         assert operators["queue"]["queue_depth"] == 0
     finally:
         other.kill()
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_one_trace_and_one_request_id_lead_from_the_api_to_the_worker(cluster, small_photo):
+    with Collector() as collector:
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
+        api, url = cluster.new_api("api-traced", **variables)
+        api.start()
+        try:
+            with worker_of_its_own(cluster, "worker-traced", **variables) as (worker, _):
+                wait_until_ready(api, url)
+                files = {"file": ("street.jpg", small_photo.read_bytes() + b"traced")}
+                with httpx.Client(base_url=url, timeout=60) as client:
+                    job_id = client.post("/upload", files=files, headers={"X-Request-ID": "r-traced"}).json()["job_id"]
+                    assert ended(client, job_id)["status"] == "completed"
+                assert worker.terminate() == 0
+                assert api.terminate() == 0
+        finally:
+            api.kill()
+        [process] = [span for span in collector.spans() if span.attributes.get("streetveil.job_id") == job_id]
+        [upload] = [span for span in collector.spans() if span.id == process.parent]
+        stages = [span.name for span in collector.spans() if span.parent == process.id]
+    assert (upload.name, upload.service, process.service) == ("POST /upload", "streetveil-api", "streetveil-worker")
+    assert upload.trace == process.trace
+    assert stages[:3] == ["claim", "fetch", "decode"]
+    assert stages[-2:] == ["store", "record"]
+    assert {"faces", "redact"} <= set(stages)
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines() if job_id in line]
+    assert [(line["event"], line["request_id"], line["tenant"]) for line in lines] == [
+        ("job_completed", "r-traced", "default")
+    ]
+    assert upload.trace in lines[0]["traceparent"]
 
 
 @pytest.fixture(scope="module")

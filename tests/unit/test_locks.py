@@ -26,6 +26,15 @@ def test_a_gpu_changes_the_runtime_and_nothing_else():
 
 
 def test_what_runs_is_what_is_tested():
-    plain, dev = pinned("requirements.txt"), pinned("requirements-dev.txt")
+    dev = pinned("requirements-dev.txt")
 
-    assert {name: dev.get(name) for name in plain} == plain
+    for name in ("requirements.txt", "requirements-otel.txt"):
+        runs = pinned(name)
+        assert {package: dev.get(package) for package in runs} == runs
+
+
+def test_traces_change_nothing_else():
+    plain, otel = pinned("requirements.txt"), pinned("requirements-otel.txt")
+
+    assert {name: otel.get(name) for name in plain} == plain
+    assert "opentelemetry-sdk" in otel.keys() - plain.keys()
