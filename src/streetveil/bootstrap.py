@@ -160,7 +160,7 @@ def build_traces(*, component: str) -> Traces | None:
         from streetveil.observability.tracing import Traces
     except ImportError as error:
         raise ConfigurationError(
-            f"{_COLLECTOR[0]} is set, and OpenTelemetry's SDK is not installed: it is the extra `otel` (docs/tracing.md)."
+            f"{_COLLECTOR[0]} is set, and its SDK is not installed: it is the extra `otel` (docs/tracing.md)."
         ) from error
     return Traces(component=component, version=__version__)
 
