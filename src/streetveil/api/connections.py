@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -18,7 +19,8 @@ class Patience:
     """How many connections one server may have, and how long it waits for each.
 
     Attributes:
-        most: where there are more, the connection that has been without a request for the longest time ends.
+        most: where there are more, one that is in no request ends: of those that never sent one the oldest, and only
+            where there are none of these the one that has been without a request for the longest time.
         head_s: so long a client may take from connecting, or from the first byte of a request, to the end of its head.
         unread_s: so long a client may leave an answer unread.
     """
@@ -26,25 +28,32 @@ class Patience:
     most: int
     head_s: float
     unread_s: float
-    _idle: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
+    _silent: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
+    _kept: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
 
     def protocol(self) -> type[asyncio.Protocol]:
         """What uvicorn takes as `http`; for one server."""
         return type("BoundProtocol", (PatientProtocol,), {"patience": self})
 
-    def idle(self, connection: PatientProtocol) -> None:
-        """Notes that it is in no request from now on."""
-        self._idle[connection] = None
+    def silent(self, connection: PatientProtocol) -> None:
+        """Notes that it is new, and has sent no request yet."""
+        self._silent[connection] = None
+
+    def kept(self, connection: PatientProtocol) -> None:
+        """Notes that it is in no request from now on, having been answered one."""
+        self._kept[connection] = None
 
     def busy(self, connection: PatientProtocol) -> None:
         """Notes that it is in a request, or has ended."""
-        self._idle.pop(connection, None)
+        self._silent.pop(connection, None)
+        self._kept.pop(connection, None)
 
     def make_room(self, newest: PatientProtocol) -> None:
-        """Ends the connection that has been idle for the longest time, or the newest where all others are busy."""
-        oldest = next(iter(self._idle), newest)
-        self.busy(oldest)
-        oldest.transport.abort()
+        """Ends one connection: `newest`, which was the last to be made, only where all others are in requests."""
+        others = (connection for connection in chain(self._silent, self._kept) if connection is not newest)
+        victim = next(others, newest)
+        self.busy(victim)
+        victim.transport.abort()
 
 
 class PatientProtocol(H11Protocol):
@@ -57,7 +66,7 @@ class PatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
-        self.patience.idle(self)
+        self.patience.silent(self)
         self._head_timer = self.loop.call_later(self.patience.head_s, transport.abort)
         if len(self.connections) > self.patience.most:
             self.patience.make_room(self)
@@ -74,7 +83,7 @@ class PatientProtocol(H11Protocol):
         # A request that was sent ahead of this answer begins within.
         super().on_response_complete()
         if not self._in_request() and not self.transport.is_closing():
-            self.patience.idle(self)
+            self.patience.kept(self)
 
     def pause_writing(self) -> None:
         super().pause_writing()

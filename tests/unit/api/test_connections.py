@@ -156,6 +156,29 @@ def test_the_longest_idle_makes_room_for_new_ones_and_none_in_a_request_does(ser
         assert answer_to(working)
 
 
+def test_who_never_asked_makes_room_before_one_that_was_answered(serving):
+    with serving(most=2, head_s=60) as connect:
+        answered = connect()
+        ask(answered)
+        silent = connect()  # the younger one
+        newest = connect()
+
+        assert is_cut(silent)
+        assert b"fine" in ask(answered)
+        assert b"fine" in ask(newest)
+
+
+def test_those_that_were_answered_make_room_where_nobody_else_is_idle(serving):
+    with serving(most=2) as connect:
+        first, second = connect(), connect()
+        ask(first)
+        ask(second)
+        newest = connect()
+
+        assert is_cut(first)
+        assert b"fine" in ask(newest)
+
+
 def test_where_all_are_in_requests_a_new_one_is_cut(serving):
     with serving(most=1) as connect:
         working = connect()
