@@ -61,7 +61,7 @@ def test_a_folder_of_good_and_bad_photos(streetveil, tmp_path, bus, zidane):
     assert result.returncode == 1
     assert "failed in/text.jpg: " in result.stderr
     assert "failed in/cut.jpg: " in result.stderr
-    assert "2 redacted (4 faces, 1 licence plate), 0 done already, 2 failed" in result.stderr
+    assert "2 redacted (4 faces, 0 licence plates), 0 done already, 2 failed" in result.stderr
     outputs = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.jpg")}
     assert outputs == {"bus.jpg", "deep/zidane.jpg"}
 
