@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, event, text
 
-from streetveil.database.base import BatchRow, UnitOfWork, WorkerRow
+from streetveil.database.base import BatchRow, UnitOfWork, Whose, WorkerRow
 from streetveil.database.engine import open_engine
 from streetveil.database.unit_of_work import SqlDatabase
 from streetveil.domain.access import DEFAULT_TENANT
@@ -74,7 +74,7 @@ class Plan:
 
 def queries(sample: Sample) -> Mapping[str, Callable[[UnitOfWork], object]]:
     """Every question and every change that the product asks of the database, by a name for people."""
-    now, job = sample.now, sample.job
+    now, job, old = sample.now, sample.job, sample.now - 30 * _SPAN
     failure = JobFailure("storage_unavailable", "down")
     worker = WorkerRow("w", "host", "1", now, now, 4, 2)
     deep = new_id(now - 20 * _SPAN)
@@ -122,8 +122,15 @@ def queries(sample: Sample) -> Mapping[str, Callable[[UnitOfWork], object]]:
         "overdue, submitted, next": lambda it: it.jobs.overdue(JobStatus.SUBMITTED, before=None, after=job, limit=500),
         "overdue, processing": lambda it: it.jobs.overdue(JobStatus.PROCESSING, before=now, after=None, limit=500),
         "unpurged": lambda it: it.jobs.unpurged(500),
-        "finished": lambda it: it.jobs.finished(now - 30 * _SPAN, with_original=False, limit=200),
-        "finished, with original": lambda it: it.jobs.finished(now - 30 * _SPAN, with_original=True, limit=200),
+        "finished": lambda it: it.jobs.finished(
+            old, statuses=[JobStatus.COMPLETED], whose=Whose(), with_original=False, limit=200
+        ),
+        "finished, with original": lambda it: it.jobs.finished(
+            old, statuses=[JobStatus.COMPLETED], whose=Whose(), with_original=True, limit=200
+        ),
+        "finished, of a tenant": lambda it: it.jobs.finished(
+            old, statuses=[JobStatus.COMPLETED], whose=Whose(_TENANT), with_original=False, limit=200
+        ),
         "add": lambda it: it.jobs.add(replace(job, id=new_id(now), idempotency_key=None)),
         "claim": lambda it: it.jobs.claim(job.id, worker_id="w", now=now, lease=_HOUR),
         "complete": lambda it: it.jobs.complete(job, _result(job, Random(1)), now=now),  # noqa: S311
