@@ -19,6 +19,7 @@ _MANY = {
     "overdue, submitted",
     "finished",
     "finished, with original",
+    "finished, of a tenant",
 }
 
 
