@@ -13,9 +13,9 @@ from rich.table import Table
 
 from streetveil.bootstrap import open_for_operators
 from streetveil.cli.operator import operator
+from streetveil.cli.quiet import log_quietly
 from streetveil.cli.text import visible
 from streetveil.domain.audit import AuditHead, AuditRecord
-from streetveil.observability.logs import configure_logging
 from streetveil.settings import Settings, load_settings
 
 _HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
@@ -146,5 +146,5 @@ def _described(record: AuditRecord) -> dict[str, Any]:
 
 def _quiet_settings() -> Settings:
     settings = load_settings().settings
-    configure_logging("WARNING", settings.log_format)
+    log_quietly(settings)
     return settings

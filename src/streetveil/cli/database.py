@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from streetveil.bootstrap import open_database
+from streetveil.cli.quiet import log_quietly
 from streetveil.observability.logs import configure_logging
 from streetveil.settings import load_settings
 
@@ -32,7 +33,7 @@ def upgrade() -> None:
 def check() -> None:
     """Say whether the database can be used and has this version's schema; the exit code is 3 where not."""
     settings = load_settings().settings
-    configure_logging("WARNING", settings.log_format)
+    log_quietly(settings)
     with open_database(settings) as database:
         database.check()
     typer.echo("The database can be used, and its schema is up to date.")

@@ -20,12 +20,12 @@ from streetveil.cli.photo_options import (
     ProfileOption,
     job_options,
 )
+from streetveil.cli.quiet import log_quietly
 from streetveil.detection.base import Scene
 from streetveil.domain.options import JobOptions
 from streetveil.errors import StreetveilError
 from streetveil.jobs.anonymise import Anonymiser
 from streetveil.jobs.folder.files import find_photos, find_tasks, read_photo, write_result
-from streetveil.observability.logs import configure_logging
 from streetveil.settings import load_settings
 
 
@@ -49,7 +49,7 @@ def detect(
     [bold]Example[/bold]: streetveil detect photo.jpg | python3 -m json.tool
     """
     settings = load_settings().settings
-    configure_logging(settings.log_level if settings.log_level != "INFO" else "WARNING", settings.log_format)
+    log_quietly(settings)
     options = job_options(
         settings,
         classes=classes,

@@ -14,8 +14,9 @@ from rich.table import Table
 from streetveil import bootstrap
 from streetveil.cli.photo_options import CarConfidence, FaceConfidence, PlateConfidence, ProfileOption, job_options
 from streetveil.cli.progress import progress_bar
+from streetveil.cli.quiet import log_quietly
 from streetveil.domain.detections import REDACTABLE, Label
-from streetveil.errors import DatasetError, InvalidOptionError
+from streetveil.errors import DatasetError, UnwritableOutputError
 from streetveil.evaluation.dataset import Subset, read_dataset
 from streetveil.evaluation.measure import VEHICLE, Report, Tally, measure, wilson
 from streetveil.settings import load_settings
@@ -49,6 +50,7 @@ def evaluate(
     [bold]Example[/bold]: streetveil evaluate ../shared/data --profile accurate --json figures.json
     """
     settings = load_settings().settings
+    log_quietly(settings)
     wanted = _labels(classes)
     options = job_options(
         settings,
@@ -74,7 +76,7 @@ def evaluate(
         typer.echo(json.dumps(figures, indent=2))
         return
     if json_file is not None:
-        json_file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+        _write(json_file, json.dumps(figures, indent=2) + "\n")
     console = Console()
     console.print(as_table(report))
     console.print(
@@ -88,7 +90,14 @@ def _labels(names: str | None) -> frozenset[Label]:
     try:
         return frozenset(Label(name.strip()) for name in names.split(","))
     except ValueError:
-        raise InvalidOptionError(f"classes must be some of {', '.join(Label)}, not {names[:80]!r}.") from None
+        raise typer.BadParameter(f"classes must be some of {', '.join(Label)}, not {names[:80]!r}.") from None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UnwritableOutputError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _choose(subsets: list[Subset], wanted: frozenset[Label], limit: int | None) -> list[Subset]:

@@ -11,11 +11,11 @@ from rich.table import Table
 
 from streetveil.bootstrap import open_for_operators
 from streetveil.cli.operator import operator
+from streetveil.cli.quiet import log_quietly
 from streetveil.domain.access import DEFAULT_TENANT, is_tenant
 from streetveil.domain.job import Job, JobStatus
 from streetveil.domain.reports import JobFilter
 from streetveil.jobs.quarantine import is_quarantined
-from streetveil.observability.logs import configure_logging
 from streetveil.settings import Settings, load_settings
 
 _PAGE = 100
@@ -131,7 +131,7 @@ def release(
 
 def _quiet_settings() -> Settings:
     settings = load_settings().settings
-    configure_logging("WARNING", settings.log_format)
+    log_quietly(settings)
     return settings
 
 

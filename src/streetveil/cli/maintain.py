@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from streetveil.bootstrap import open_for_operators
+from streetveil.cli.quiet import log_quietly
 from streetveil.errors import ConfigurationError
-from streetveil.observability.logs import configure_logging
 from streetveil.settings import load_settings
 
 
@@ -22,7 +22,7 @@ def maintain(
     if not once:
         raise typer.BadParameter("give --once; workers maintain continually by themselves")
     settings = load_settings().settings
-    configure_logging("WARNING", settings.log_format)
+    log_quietly(settings)
     if settings.redis_url is None:
         raise ConfigurationError("REDIS_URL is not set: the embedded service maintains itself while it runs.")
     with open_for_operators(settings) as services:

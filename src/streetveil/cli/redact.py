@@ -29,6 +29,7 @@ from streetveil.cli.photo_options import (
     job_options,
 )
 from streetveil.cli.progress import progress_bar
+from streetveil.cli.quiet import log_quietly
 from streetveil.cli.text import visible
 from streetveil.domain.job import JobFailure
 from streetveil.errors import UnwritableOutputError
@@ -37,7 +38,6 @@ from streetveil.jobs.folder.files import FileTask, find_tasks
 from streetveil.jobs.folder.manifest import Manifest
 from streetveil.jobs.folder.run import FileOutcome, FileStatus, FolderRun
 from streetveil.jobs.regions import regions_in
-from streetveil.observability.logs import configure_logging
 from streetveil.redaction.masks import MaskKind, mask_png
 from streetveil.settings import load_settings
 
@@ -81,7 +81,7 @@ def redact(
     [bold]Exit codes[/bold]: 0 all done; 1 some photos failed; 2 wrong usage; 3 nothing could be done; 130 interrupted.
     """
     settings = load_settings().settings
-    configure_logging(settings.log_level if settings.log_level != "INFO" else "WARNING", settings.log_format)
+    log_quietly(settings)
     options = job_options(
         settings,
         classes=classes,

@@ -25,7 +25,12 @@ def pair() -> Iterator[Pair]:
 def test_a_frame_arrives_as_it_was_sent(pair: Pair) -> None:
     ours, theirs = pair
     frames = [Frame({"name": "é", "number": 1.5}, b"\x00" * 3_000_000), Frame({}, b"")]
-    sender = threading.Thread(target=lambda: [send(theirs, frame) for frame in frames])
+
+    def send_all() -> None:
+        for frame in frames:
+            send(theirs, frame)
+
+    sender = threading.Thread(target=send_all)
     sender.start()
     assert [receive(ours, max_header=100, max_body=3_000_000) for _ in frames] == frames
     sender.join()
