@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from streetveil.access.base import Authenticator
     from streetveil.access.issue import TokenIssuer
     from streetveil.access.keys import KeySource
+    from streetveil.crops.base import Vault
+    from streetveil.crops.keys import KeyFolder
     from streetveil.database.base import Database
     from streetveil.database.unit_of_work import SqlDatabase
     from streetveil.detection.networks import Networks
@@ -420,6 +422,7 @@ def _connected(
             most=settings.max_attempts, lease=timedelta(seconds=settings.lease_s), loss_is_harm=not _isolates(settings)
         )
         retention = _retention(settings)
+        vault = _vault(settings)
         key = settings.audit_key
         seal = AuditSeal(key.get_secret_value().encode() if key else None)
         worker_id = _unique_worker_id(settings)
@@ -435,6 +438,7 @@ def _connected(
             attempts=attempts,
             observer=observer,
             retention=retention,
+            vault=vault,
         )
         yield Services(
             anonymise=anonymise,
@@ -444,8 +448,15 @@ def _connected(
                 queue=queue,
                 max_queue_size=settings.max_queue_size,
                 observer=observer,
+                vault=vault,
             ),
-            inspect=Inspect(database=database, storage=storage, queue=queue, max_queue_size=settings.max_queue_size),
+            inspect=Inspect(
+                database=database,
+                storage=storage,
+                queue=queue,
+                max_queue_size=settings.max_queue_size,
+                vault=vault,
+            ),
             retry=Retry(database=database, queue=queue),
             release=Release(database=database),
             erase=Erase(database=database, storage=storage),
@@ -628,6 +639,30 @@ def webhook_secret(settings: Settings, tenant: str) -> str:
     return tenant_secret(settings.webhook_secret.get_secret_value(), tenant)
 
 
+def key_folder(settings: Settings) -> KeyFolder:
+    """The keys that crops are sealed with.
+
+    Raises:
+        ConfigurationError: the settings name no folder.
+    """
+    from streetveil.crops.keys import KeyFolder
+
+    if settings.crops_keys_dir is None:
+        raise ConfigurationError("CROPS_KEYS_DIR is not set: it names the folder of tenants' keys.")
+    return KeyFolder(settings.crops_keys_dir)
+
+
+def _vault(settings: Settings) -> Vault | None:
+    """None where no photo is reversible."""
+    if settings.crops_keys_dir is None:
+        return None
+    from streetveil.crops.envelope import EnvelopeVault
+
+    keys = key_folder(settings)
+    keys.check()
+    return EnvelopeVault(keys)
+
+
 def _build_notify(settings: Settings, database: Database) -> Notify | None:
     """None where nobody is told: without a secret receivers could not know who tells them."""
     if settings.webhook_secret is None:
@@ -687,9 +722,12 @@ def _open_queue(settings: Settings) -> JobQueue:
 
 
 def _retention(settings: Settings) -> RetentionPolicy:
-    general = Retention(settings.retention_original, settings.retention_failed, settings.retention_result)
+    general = Retention(
+        settings.retention_original, settings.retention_failed, settings.retention_result, settings.retention_crops
+    )
     # What a tenant's terms do not name is as for everyone.
-    tenants = {tenant: replace(general, **terms) for tenant, terms in (settings.retention_tenants or {}).items()}
+    terms: Mapping[str, Mapping[str, Any]] = settings.retention_tenants or {}
+    tenants = {tenant: replace(general, **said) for tenant, said in terms.items()}
     return RetentionPolicy(general, tenants)
 
 

@@ -178,6 +178,12 @@ class InvalidOptionError(UnprocessableError):
     code = "invalid_option"
 
 
+class CropsKeyMissingError(UnprocessableError):
+    """`reversible` was asked for, and the tenant has no key to seal with what would be kept."""
+
+    code: ClassVar[str] = "crops_key_missing"
+
+
 class IdempotencyConflictError(ConflictError):
     """An `Idempotency-Key` was used again with another file or other options."""
 
@@ -194,6 +200,24 @@ class OriginalExpiredError(NotFoundError):
     """The job's original was removed when its time of retention was over."""
 
     code = "original_expired"
+
+
+class CropsNotFoundError(NotFoundError):
+    """The photo was uploaded without `reversible`, so nothing by which it could be restored was kept."""
+
+    code: ClassVar[str] = "crops_not_found"
+
+
+class CropsExpiredError(NotFoundError):
+    """What was kept by which the photo could be restored is no longer kept: its time is over."""
+
+    code: ClassVar[str] = "crops_expired"
+
+
+class CropsUnreadableError(NotFoundError):
+    """What was kept by which the photo could be restored cannot be read: the key is gone, or it was changed."""
+
+    code: ClassVar[str] = "crops_unreadable"
 
 
 class BatchNotFoundError(NotFoundError):

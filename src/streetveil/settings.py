@@ -45,7 +45,7 @@ def _duration(value: object) -> timedelta:
     return parse_duration(str(value) if isinstance(value, str | int) else "")
 
 
-_RETENTIONS = {"original", "failed", "result"}
+_RETENTIONS = {"original", "failed", "result", "crops"}
 
 
 def _tenant_retention(value: object) -> dict[str, dict[str, timedelta | None]]:
@@ -60,6 +60,8 @@ def _tenant_retention(value: object) -> dict[str, dict[str, timedelta | None]]:
     for tenant, terms in found.items():
         if not is_tenant(tenant) or not isinstance(terms, dict) or not terms.keys() <= _RETENTIONS:
             raise ValueError(wrong)
+        if terms.get("crops", "") is None:
+            raise ValueError("crops are never kept for ever")
     return {
         tenant: {name: None if term is None else _duration(term) for name, term in terms.items()}
         for tenant, terms in found.items()
@@ -152,6 +154,9 @@ class Settings(BaseSettings):
     audit_key: SecretStr | None = Field(
         None, min_length=16, description="Key of the audit log's hashes: without it nobody can make them anew."
     )
+    crops_keys_dir: Path | None = Field(
+        None, description="Folder of tenants' keys for sealed crops; without it no photo is `reversible`."
+    )
     webhook_secret: SecretStr | None = Field(
         None, description="Secret of which webhooks' signing keys are made, 24 bytes or more; without it none are sent."
     )
@@ -174,6 +179,9 @@ class Settings(BaseSettings):
     )
     retention_result: Duration | None = Field(
         None, description="How long after its end a job is kept at all; then it is erased with all its images."
+    )
+    retention_crops: Duration = Field(
+        timedelta(days=30), description="How long sealed crops of `reversible` photos are kept; never for ever."
     )
     retention_tenants: TenantRetention | None = Field(
         None, description='Tenants for whom something else holds: {"acme": {"original": "0", "result": "30d"}}.'
@@ -241,10 +249,10 @@ class Settings(BaseSettings):
             raise ValueError("must be auto, cpu, cuda or tensorrt, the last two alone or with GPUs, as in cuda:0,1")
         return named
 
-    @field_validator("streetveil_cache", "data_dir")
+    @field_validator("streetveil_cache", "data_dir", "crops_keys_dir")
     @classmethod
-    def _home(cls, value: Path) -> Path:
-        return value.expanduser()
+    def _home(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
 
     @classmethod
     def settings_customise_sources(

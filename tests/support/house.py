@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from streetveil.crops.base import Vault
 from streetveil.database.base import Database
 from streetveil.database.engine import open_engine, sqlite_url
 from streetveil.database.unit_of_work import SqlDatabase
@@ -41,10 +42,11 @@ from streetveil.queue.base import JobQueue
 from streetveil.queue.memory import MemoryQueue
 from streetveil.redaction.base import RedactedFile
 from streetveil.storage.base import ObjectStore
-from streetveil.storage.keys import FOLDERS
+from streetveil.storage.keys import FOLDERS, crops_key
 from streetveil.storage.local import LocalObjectStore
 
 HEADER = ImageHeader(ImageFormat.JPEG, Size(40, 30), Orientation.ROTATED_90)
+CROPS = b"the face in the clear"
 MODEL = {"name": "yunet", "version": "1", "sha256": "ab"}
 
 
@@ -102,6 +104,7 @@ class FakeAnonymiser:
                 "model": MODEL,
             },
             needs_review=self.needs_review,
+            crops=CROPS if options.reversible else None,
         )
 
 
@@ -124,6 +127,7 @@ class House:
         max_queue_size: int = 100,
         backoff: Backoff | None = None,
         observer: JobObserver | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.root = root
         self.clock = clock
@@ -139,10 +143,11 @@ class House:
         }
         self.adapters = adapters
         self.observer = observer
+        self.vault = vault
         stored = {"database": adapters["database"], "storage": adapters["storage"]}
         queued = {"database": adapters["database"], "queue": adapters["queue"]}
-        self.submit = Submit(**adapters, max_queue_size=max_queue_size, observer=observer, clock=clock)
-        self.inspect = Inspect(**adapters, max_queue_size=max_queue_size, clock=clock)
+        self.submit = Submit(**adapters, max_queue_size=max_queue_size, observer=observer, vault=vault, clock=clock)
+        self.inspect = Inspect(**adapters, max_queue_size=max_queue_size, vault=vault, clock=clock)
         self.retry = Retry(**queued, clock=clock)
         self.release = Release(database=adapters["database"], clock=clock)
         self.erase = Erase(**stored, clock=clock)
@@ -162,6 +167,7 @@ class House:
             worker_id=worker_id,
             attempts=self.attempts,
             retention=retention,
+            vault=self.vault,
             observer=self.observer,
             clock=self.clock,
         )
@@ -214,6 +220,8 @@ class House:
             for result in (job.result, job.held):
                 if result is not None:
                     named |= {result.processed_key, result.metadata_key}
+                    if result.crops_expires_at is not None:
+                        named.add(crops_key(job.tenant, job.id, job.claims))
         assert self.objects() == named
         assert not list((self.root / "objects").rglob("*#*"))
 

@@ -1,8 +1,10 @@
 """docs/configuration.md lists every setting as it is."""
 
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 
+from streetveil.domain.durations import duration_text
 from streetveil.settings import Settings
 
 _DOCS = Path(__file__).parents[2]
@@ -11,6 +13,8 @@ _DOCS = Path(__file__).parents[2]
 def _row(name):
     field = Settings.model_fields[name]
     default = field.default.value if isinstance(field.default, Enum) else field.default
+    if isinstance(default, timedelta):
+        default = duration_text(default)
     return f"| `{name.upper()}` | {'' if default is None else f'`{default}`'} | {field.description} |"
 
 

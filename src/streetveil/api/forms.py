@@ -51,6 +51,18 @@ def options_of(given: dict[str, str], services: ApiServices) -> JobOptions:
     return JobOptions.parse({**services.default_options, **given})
 
 
+def options_to_keep_nothing(given: dict[str, str], services: ApiServices) -> JobOptions:
+    """The same for answers at once.
+
+    Raises:
+        InvalidOptionError: also where the photo shall be `reversible`, for which something would have to be kept.
+    """
+    options = options_of(given, services)
+    if options.reversible:
+        raise InvalidOptionError("reversible: here nothing is kept; /upload can where the service has keys.")
+    return options
+
+
 def webhook_of(given: dict[str, str], services: ApiServices) -> str | None:
     """Takes the address out of `given` fields at which the job's end is to be told; None where there is none.
 

@@ -83,9 +83,12 @@ def _meaning(kind: type[StreetveilError]) -> str:
 
 
 def photo_form(
-    file_field: str, *, many: bool = False, mask: bool = False, webhook: bool = False, kinds: str = ALL_KINDS
+    file_field: str, *, many: bool = False, mask: bool = False, kept: bool = False, kinds: str = ALL_KINDS
 ) -> Json:
-    """The `openapi_extra` of a route that reads a form with photos and options, and a `mask` where asked for."""
+    """The `openapi_extra` of a route that reads a form with photos and options, and a `mask` where asked for.
+
+    `kept`: it becomes a job, whose end can be told, and of which something can be kept.
+    """
     photo: Json = {"type": "string", "format": "binary", "description": kinds}
     files: Json = {"type": "array", "items": photo, "minItems": 1} if many else photo
     confidence: Json = {"type": "number", "minimum": 0, "maximum": 1}
@@ -115,7 +118,12 @@ def photo_form(
             "enum": [item.value for item in MaskKind],
             "description": "Adds the part `mask` to the answer: a PNG of what was redacted, as /jobs/{job_id}/mask is.",
         }
-    if webhook:
+    if kept:
+        schema["properties"]["reversible"] = {
+            "type": "boolean",
+            "description": "Keep what is made unrecognisable, encrypted and for a while: /jobs/{job_id}/crops. Refused "
+            "where the service or the tenant has no key.",
+        }
         schema["properties"]["webhook_url"] = {
             "type": "string",
             "format": "uri",

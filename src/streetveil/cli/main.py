@@ -38,6 +38,7 @@ _VERBS = (
     ("jobs", "jobs:build_app", "List, show and retry jobs."),
     ("audit", "audit:build_app", "Show and verify who did what to which job."),
     ("token", "token:build_app", "Make tokens for AUTH_MODE=jwt."),
+    ("keys", "keys:build_app", "Make, list and delete the keys that sealed crops are read with."),
     ("db", "database:build_app", "Bring the database to this version's schema, or check it."),
     ("webhook", "webhook:build_app", "Tell what receivers of webhooks need."),
     ("config", "config:build_app", "Show the settings in force."),

@@ -46,11 +46,17 @@ class WorkerRow:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """The part of a job's row that says which objects belong to it; `keys` are those it names."""
+    """The part of a job's row that says which objects belong to it.
+
+    Attributes:
+        keys: those it names.
+        crops: whether the sealed crops of its last claim belong to it too.
+    """
 
     status: JobStatus
     claims: int
     keys: frozenset[str]
+    crops: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,14 @@ class JobRepository(Protocol):
 
     def expire_original(self, job_id: str, *, now: datetime) -> bool:
         """Notes that the original of a job that ended is no longer kept; False where it was noted before."""
+        ...
+
+    def expire_crops(self, job_id: str, *, now: datetime) -> bool:
+        """Notes that sealed crops whose time is over are no longer kept; False where it was noted before."""
+        ...
+
+    def with_expired_crops(self, now: datetime, limit: int) -> list[Job]:
+        """Jobs whose sealed crops are still kept, and their time is over."""
         ...
 
     def overdue(self, status: JobStatus, *, before: datetime | None, after: Job | None, limit: int) -> list[Job]:

@@ -102,6 +102,7 @@ def held_columns(result: JobResult) -> dict[str, Any]:
         "blur_metadata": dict(blur),
         "detection_metadata": dict(detection),
         "models": [model for model in (*blur.get("models", ()), detection.get("model")) if model],
+        "crops_expires_at": result.crops_expires_at,
     }
 
 
@@ -126,6 +127,7 @@ NO_RESULT: Mapping[str, Any] = {
     "blur_metadata": None,
     "detection_metadata": None,
     "models": None,
+    "crops_expires_at": None,
     "is_vehicle_detected": None,
     "is_face_detected": None,
     "is_face_blurred": None,
@@ -164,6 +166,7 @@ def _result_of(row: JobRecord) -> JobResult | None:
         processing_time=row.processing_time or 0.0,
         blur_metadata=row.blur_metadata or {},
         detection_metadata=row.detection_metadata or {},
+        crops_expires_at=row.crops_expires_at,
     )
 
 

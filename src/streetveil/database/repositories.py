@@ -135,6 +135,11 @@ class SqlJobRepository:
         statement = update(JobRecord).where(*kept).values(original_deleted_at=now)
         return self._session.connection().execute(statement).rowcount == 1
 
+    def expire_crops(self, job_id: str, *, now: datetime) -> bool:
+        expired = JobRecord.id == job_id, JobRecord.crops_expires_at <= now
+        statement = update(JobRecord).where(*expired).values(crops_expires_at=None)
+        return self._session.connection().execute(statement).rowcount == 1
+
     def _move(
         self, job_id: str, to: JobStatus, now: datetime, only: Iterable[ColumnElement[bool]] = (), **values: object
     ) -> bool:
@@ -162,6 +167,7 @@ class SqlJobRepository:
             JobRecord.status,
             JobRecord.claims,
             JobRecord.original_deleted_at,
+            JobRecord.crops_expires_at,
             JobRecord.original_key,
             JobRecord.processed_key,
             JobRecord.metadata_key,
@@ -169,11 +175,12 @@ class SqlJobRepository:
         found: dict[str, Holding] = {}
         for start in range(0, len(ordered), _IDS_AT_A_TIME):
             some = JobRecord.id.in_(ordered[start : start + _IDS_AT_A_TIME])
-            for job_id, status, claims, expired, original, *results in self._session.execute(
+            for job_id, status, claims, expired, crops, original, *results in self._session.execute(
                 select(*columns).where(some)
             ):
                 named = results if expired else [original, *results]
-                found[job_id] = Holding(JobStatus(status), claims, frozenset(key for key in named if key))
+                keys = frozenset(key for key in named if key)
+                found[job_id] = Holding(JobStatus(status), claims, keys, crops is not None)
         return found
 
     def by_idempotency_key(self, key: str, *, tenant: str) -> tuple[Job, str] | None:
@@ -204,6 +211,10 @@ class SqlJobRepository:
                 statement = statement.where(JobRecord.original_deleted_at.is_(None))
             jobs += self._jobs(statement.order_by(JobRecord.finished_at).limit(limit - len(jobs)))
         return jobs
+
+    def with_expired_crops(self, now: datetime, limit: int) -> list[Job]:
+        order = JobRecord.crops_expires_at
+        return self._jobs(select(JobRecord).where(order <= now).order_by(order).limit(limit))
 
     def unpurged(self, limit: int) -> list[Job]:
         erased = JobRecord.status == JobStatus.ERASED, JobRecord.due_at.is_not(None)

@@ -121,6 +121,7 @@ class JobRecord(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     original_deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    crops_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)
 
@@ -173,6 +174,7 @@ class JobRecord(Base):
         ),
         # finished, where the originals are still there
         Index(None, "original_deleted_at", "status", "finished_at"),
+        Index(None, "crops_expires_at"),  # with_expired_crops
         _MYSQL | _MARIADB,
     )
 

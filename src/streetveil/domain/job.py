@@ -64,6 +64,7 @@ class JobResult:
 
     Attributes:
         processing_time: seconds from the worker's claim to the stored result.
+        crops_expires_at: until when what was made unrecognisable is kept, sealed; None where it is not kept.
     """
 
     processed_key: str
@@ -71,6 +72,7 @@ class JobResult:
     processing_time: float
     blur_metadata: Mapping[str, Any]
     detection_metadata: Mapping[str, Any]
+    crops_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class JobOptions:
     Attributes:
         classes: which classes are redacted; vehicles are always detected.
         face_confidence, plate_confidence, car_confidence: lowest score that counts, 0..1.
+        reversible: whether what is made unrecognisable is kept sealed; only a service that has keys can.
 
     Raises:
         InvalidOptionError: a threshold is outside 0..1, or no class or one that cannot be redacted is named.
@@ -66,6 +67,7 @@ class JobOptions:
     face_confidence: float | None = None
     plate_confidence: float | None = None
     car_confidence: float | None = None
+    reversible: bool = False
 
     def __post_init__(self) -> None:
         if not self.classes or not self.classes <= REDACTABLE:
@@ -97,11 +99,13 @@ class JobOptions:
         for name in ("face_confidence", "plate_confidence", "car_confidence"):
             if name in given:
                 parsed[name] = _number(name, given[name])
+        if "reversible" in given:
+            parsed["reversible"] = _truth("reversible", given["reversible"])
         return cls(**parsed)
 
-    def as_dict(self) -> dict[str, str | float | list[str]]:
+    def as_dict(self) -> dict[str, str | float | bool | list[str]]:
         """The JSON form kept in a job's row; `parse` reads it back."""
-        result: dict[str, str | float | list[str]] = {
+        result: dict[str, str | float | bool | list[str]] = {
             "classes": sorted(self.classes),
             "style": self.style.value,
             "profile": self.profile.value,
@@ -111,6 +115,8 @@ class JobOptions:
             value = getattr(self, name)
             if value is not None:
                 result[name] = value
+        if self.reversible:  # else not named: rows and fingerprints of before there was this choice are the same
+            result["reversible"] = True
         return result
 
 
@@ -139,6 +145,13 @@ def _number(name: str, value: object) -> float:
         return float(str(value))
     except ValueError:
         raise InvalidOptionError(f"{name} must be a number from 0 to 1, not {str(value)[:40]!r}.") from None
+
+
+def _truth(name: str, value: object) -> bool:
+    text = str(value).strip().lower()
+    if text not in ("true", "false"):
+        raise InvalidOptionError(f"{name} must be true or false, not {str(value)[:40]!r}.")
+    return text == "true"
 
 
 def _names(items: Iterable[str]) -> str:

@@ -34,7 +34,10 @@ def of_result(result: Anonymised) -> Frame:
         "needs_review": result.needs_review,
         "measured": measured.as_dict(result.measured),
     }
-    return Frame({"done": done}, result.file.data)
+    if result.crops is None:
+        return Frame({"done": done}, result.file.data)
+    # Behind the file.
+    return Frame({"done": done | {"crops": len(result.crops)}}, result.file.data + result.crops)
 
 
 def of_error(error: Exception, traceback: str) -> Frame:
@@ -58,9 +61,10 @@ def read(frame: Frame, header: ImageHeader) -> Anonymised:
     match frame.header:
         case {"done": dict(done)}:
             reason = done.get("reason")
+            file, crops = _parts(frame.body, done.get("crops"))
             return Anonymised(
                 file=RedactedFile(
-                    frame.body,
+                    file,
                     lossless=_checked(done, "lossless", bool),
                     reason=None if reason is None else _sentence(reason),
                 ),
@@ -68,6 +72,7 @@ def read(frame: Frame, header: ImageHeader) -> Anonymised:
                 blur_metadata=_checked(done, "blur_metadata", dict),
                 detection_metadata=_checked(done, "detection_metadata", dict),
                 needs_review=_checked(done, "needs_review", bool),
+                crops=crops,
                 measured=measured.read(done.get("measured")),
             )
         case {"error": {"code": str(code), "detail": detail}}:
@@ -77,6 +82,15 @@ def read(frame: Frame, header: ImageHeader) -> Anonymised:
         case {"defect": str(traceback)}:
             raise ChildDefectError(_printable(traceback[-_LONGEST_TRACEBACK:]))
     raise BrokenFrameError("no answer")
+
+
+def _parts(body: bytes, crops: object) -> tuple[bytes, bytes | None]:
+    """The file and, where so many bytes of them are told of, the crops behind it."""
+    if crops is None:
+        return body, None
+    if not isinstance(crops, int) or isinstance(crops, bool) or not 0 < crops < len(body):
+        raise BrokenFrameError("crops of no length")
+    return body[:-crops], body[-crops:]
 
 
 def _checked(values: dict[str, Any], name: str, kind: type[_Value]) -> _Value:

@@ -11,6 +11,7 @@ from streetveil.imaging.header import ImageHeader
 from streetveil.isolation import answers
 from streetveil.isolation.frames import BrokenFrameError, Frame, receive, send
 from streetveil.jobs.anonymise import Anonymised
+from streetveil.redaction.crops import BYTES_PER_PIXEL as CROP_BYTES_PER_PIXEL
 
 _MAX_HEADER = 8 * 1024 * 1024
 # A result may be a file without compression of a photo that had been compressed well.
@@ -47,7 +48,8 @@ class Child:
             ChildEndedError: there is no answer.
         """
         deadline = time.monotonic() + timeout_s
-        max_body = 2 * len(data) + _BYTES_PER_PIXEL * header.stored.pixels + _ROOM
+        per_pixel = _BYTES_PER_PIXEL + (CROP_BYTES_PER_PIXEL if options.reversible else 0)
+        max_body = 2 * len(data) + per_pixel * header.stored.pixels + _ROOM
         self.photos += 1
         self.usable = False
         try:

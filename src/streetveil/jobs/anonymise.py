@@ -20,6 +20,7 @@ from streetveil.jobs.regions import region_as_dict, snapped
 from streetveil.jobs.verification import MARGINS, Finding, Verification, touches, widened
 from streetveil.observability.stopwatch import Stopwatch
 from streetveil.redaction.base import RedactedFile, Redactor, Region, Shape
+from streetveil.redaction.crops import cut
 
 # Heads are round and plates are not: each class has the outline that covers it with the least around it.
 _SHAPES = {Label.FACE: Shape.ELLIPSE, Label.LICENSE_PLATE: Shape.RECTANGLE}
@@ -35,6 +36,8 @@ class Anonymised:
         blur_metadata, detection_metadata: as the HTTP contract has them (docs/api.md); boxes are pixels
             of the upright picture, those of regions already grown by the model's margin.
         needs_review: True where something was still found in the result: a person must look before it is handed out.
+        crops: what was made unrecognisable, as `redaction/crops.py` cuts it, where the options are `reversible`. In the
+            clear: to be sealed, and neither stored nor logged before.
         measured: where the time went, and what was found; belongs to no result, for it is never the same twice.
     """
 
@@ -43,6 +46,7 @@ class Anonymised:
     blur_metadata: dict[str, Any]
     detection_metadata: dict[str, Any]
     needs_review: bool = False
+    crops: bytes | None = field(default=None, repr=False)
     measured: Measurements = field(default_factory=Measurements, compare=False)
 
 
@@ -88,6 +92,7 @@ class Anonymiser:
             blur_metadata=_blur_metadata(scene, regions, file, verification),
             detection_metadata=_detection_metadata(scene, regions),
             needs_review=verification is not None and not verification.passed,
+            crops=cut(picture, regions) if options.reversible else None,
             measured=_measured(scene, watch.seconds),
         )
 

@@ -15,7 +15,7 @@ from streetveil.domain.audit import SERVICE, Actor, AuditAction
 from streetveil.domain.job import Clock, Job, JobStatus, utc_now
 from streetveil.errors import JobNotFoundError, ObjectMissingError, StorageUnavailableError
 from streetveil.storage.base import ObjectStore
-from streetveil.storage.keys import extension_of, metadata_key, parse_key, processed_key
+from streetveil.storage.keys import crops_key, extension_of, metadata_key, parse_key, processed_key
 
 _log = structlog.get_logger(__name__)
 
@@ -89,7 +89,11 @@ def object_keys(job: Job) -> list[str]:
     extension = extension_of(job.original_key)
     keys = [job.original_key]
     for claim in range(1, job.claims + 1):
-        keys += [processed_key(job.tenant, job.id, claim, extension), metadata_key(job.tenant, job.id, claim)]
+        keys += [
+            processed_key(job.tenant, job.id, claim, extension),
+            metadata_key(job.tenant, job.id, claim),
+            crops_key(job.tenant, job.id, claim),
+        ]
     return keys
 
 

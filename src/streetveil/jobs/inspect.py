@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Literal
 
+from streetveil.crops.base import CropsOf, NoVault, Vault
 from streetveil.database.base import Database
 from streetveil.domain.job import Clock, Job, JobResult, JobStatus, utc_now
 from streetveil.domain.reports import (
@@ -20,6 +21,8 @@ from streetveil.domain.reports import (
 )
 from streetveil.errors import (
     BatchNotFoundError,
+    CropsExpiredError,
+    CropsNotFoundError,
     HeldBackError,
     JobNotFoundError,
     OriginalExpiredError,
@@ -27,6 +30,7 @@ from streetveil.errors import (
 )
 from streetveil.queue.base import JobQueue
 from streetveil.storage.base import ObjectStore
+from streetveil.storage.keys import crops_key
 
 Variant = Literal["processed", "original", "review"]
 """`review` is the result of a job that needs one, for the eyes of who may release it."""
@@ -47,6 +51,7 @@ class Inspect:
         queue: JobQueue,
         max_queue_size: int,
         presigned_for_s: int = 300,
+        vault: Vault | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._database = database
@@ -54,6 +59,7 @@ class Inspect:
         self._queue = queue
         self._max_queue_size = max_queue_size
         self._presigned_for_s = presigned_for_s
+        self._vault = vault or NoVault()
         self._clock = clock
 
     def job(self, job_id: str, *, tenant: str) -> Job:
@@ -139,6 +145,26 @@ class Inspect:
             path = PurePosixPath(name)
             name = f"{path.stem}-{'redacted' if variant == 'processed' else variant}{path.suffix}"
         return StoredImage(self._storage.stream(_key(job, variant)), job.media_type, name)
+
+    def crops(self, job_id: str, *, tenant: str) -> bytes:
+        """What was made unrecognisable in the job's photo, in the clear, as `redaction/crops.py` cut it.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+            CropsNotFoundError: it was not asked to keep them.
+            ResultNotReadyError: there is no result (yet).
+            CropsExpiredError: their time is over.
+            CropsUnreadableError: their key is gone, or they were changed.
+            ObjectMissingError: the object is gone from storage.
+        """
+        job = self.job(job_id, tenant=tenant)
+        if not job.options.reversible:
+            raise CropsNotFoundError(f"Job {job.id} was not asked to keep what it makes unrecognisable.")
+        result = job.held or result_of(job)
+        if result.crops_expires_at is None or result.crops_expires_at <= self._clock():
+            raise CropsExpiredError(f"What was made unrecognisable for job {job.id} is no longer kept.")
+        sealed = self._storage.get(crops_key(job.tenant, job.id, job.claims))
+        return self._vault.open(sealed, CropsOf(job.tenant, job.id, job.claims))
 
     def urls(self, job: Job) -> tuple[str, str | None]:
         """Names of the original and, once there is one, of the result: `s3://...` or `file:///...`."""

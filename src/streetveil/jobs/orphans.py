@@ -48,7 +48,7 @@ def _is_orphan(key: str, name: ObjectName, holding: Holding | None) -> bool:
     """Whether no row needs the object now, nor ever will: numbers of claims only grow."""
     if holding is None or holding.status is JobStatus.ERASED:
         return True
-    if key in holding.keys:
+    if key in holding.keys or (name.kind == "crops" and holding.crops and name.claim == holding.claims):
         return False
     return not (holding.status is JobStatus.PROCESSING and name.claim >= holding.claims)
 

@@ -21,6 +21,7 @@ from functools import partial
 
 import structlog
 
+from streetveil.crops.base import CropsOf, NoVault, Vault
 from streetveil.database.base import Database, UnitOfWork
 from streetveil.domain.audit import Actor, AuditAction, AuditEvent
 from streetveil.domain.job import Clock, Job, JobFailure, JobResult, JobStatus, utc_now
@@ -34,7 +35,7 @@ from streetveil.jobs.quarantine import did_harm
 from streetveil.jobs.retention import RetentionPolicy
 from streetveil.queue.base import JobQueue
 from streetveil.storage.base import ObjectStore
-from streetveil.storage.keys import extension_of, metadata_key, processed_key
+from streetveil.storage.keys import crops_key, extension_of, metadata_key, processed_key
 
 _log = structlog.get_logger(__name__)
 
@@ -92,6 +93,7 @@ class Process:
         threads: int = 1,
         attempts: AttemptPolicy | None = None,
         retention: RetentionPolicy | None = None,
+        vault: Vault | None = None,
         clock: Clock = utc_now,
         sleep: Callable[[float], None] = time.sleep,
         observer: JobObserver | None = None,
@@ -104,6 +106,7 @@ class Process:
         self._worker_id = worker_id
         self._attempts = attempts or AttemptPolicy()
         self._retention = retention or RetentionPolicy()
+        self._vault = vault or NoVault()
         self._clock = clock
         self._sleep = sleep
         self._observer = observer or Unobserved()
@@ -190,11 +193,14 @@ class Process:
                 self._discard(claimed)
 
     def _produce(self, claimed: Job) -> tuple[JobResult, bool]:
-        """Makes and stores the two objects of a result; True where a person must look before it is handed out."""
-        processed, metadata = _result_keys(claimed)
+        """Makes and stores the objects of a result; True where a person must look before it is handed out."""
+        processed, metadata, crops = _result_keys(claimed)
+        if claimed.options.reversible:
+            self._vault.ensure_key(claimed.tenant)  # rather than work for nothing
         with staged(self._observer, "fetch"):
             original = self._original(claimed)
         anonymised = self._anonymise(original, claimed.options)
+        sealed = self._sealed(claimed, anonymised.crops)
         document = {
             "job_id": claimed.id,
             "options": claimed.options.as_dict(),
@@ -202,6 +208,8 @@ class Process:
             "detection_metadata": anonymised.detection_metadata,
         }
         with staged(self._observer, "store"):
+            if sealed is not None:
+                self._storage.put(crops, sealed, content_type="application/octet-stream")
             self._storage.put(processed, anonymised.file.data, content_type=claimed.media_type)
             self._storage.put(metadata, json.dumps(document).encode(), content_type="application/json")
         started = claimed.started_at or claimed.updated_at
@@ -211,8 +219,17 @@ class Process:
             processing_time=max(0.0, (self._clock() - started).total_seconds()),
             blur_metadata=anonymised.blur_metadata,
             detection_metadata=anonymised.detection_metadata,
+            crops_expires_at=self._clock() + self._retention.of(claimed.tenant).crops if sealed is not None else None,
         )
         return result, anonymised.needs_review
+
+    def _sealed(self, claimed: Job, crops: bytes | None) -> bytes | None:
+        """The crops of a photo that shall be reversible, as they may be stored; None for any other."""
+        if not claimed.options.reversible:
+            return None
+        if crops is None:
+            raise ValueError("a photo that shall be reversible came without its crops")
+        return self._vault.seal(crops, CropsOf(claimed.tenant, claimed.id, claimed.claims))
 
     def _waited_s(self, job: Job) -> float:
         """Seconds since its submission."""
@@ -313,23 +330,24 @@ class Process:
         It does where a commit's answer was lost. Where storage or database cannot be
         asked now, the objects stay until `jobs/maintain` finds them.
         """
-        processed, metadata = _result_keys(claimed)
+        keys = _result_keys(claimed)
         try:
             with self._database.snapshot() as snapshot:
                 job = snapshot.jobs.get(claimed.id)
-            if _names(job, processed):
+            if _names(job, keys[0]):
                 return
-            self._storage.delete([processed, metadata])
+            self._storage.delete(keys)
         except StreetveilError as error:
             _log.warning("result_left_behind", code=error.code)
 
 
-def _result_keys(claimed: Job) -> tuple[str, str]:
-    """What this claim alone stores: the result, and the metadata beside it."""
+def _result_keys(claimed: Job) -> tuple[str, str, str]:
+    """What this claim alone stores: the result, and beside it the metadata and, if any, the sealed crops."""
     extension = extension_of(claimed.original_key)
     return (
         processed_key(claimed.tenant, claimed.id, claimed.claims, extension),
         metadata_key(claimed.tenant, claimed.id, claimed.claims),
+        crops_key(claimed.tenant, claimed.id, claimed.claims),
     )
 
 

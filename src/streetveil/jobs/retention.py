@@ -1,10 +1,11 @@
-"""Photos are kept no longer than the operator wants: first the originals go, later the whole job."""
+"""Photos are kept no longer than the operator wants: first originals and sealed crops go, later the whole job."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -13,6 +14,7 @@ from streetveil.domain.audit import SERVICE, AuditAction
 from streetveil.domain.job import Clock, Job, JobStatus, utc_now
 from streetveil.jobs.erase import Erase
 from streetveil.storage.base import ObjectStore
+from streetveil.storage.keys import crops_key
 
 _log = structlog.get_logger(__name__)
 
@@ -29,11 +31,13 @@ class Retention:
         failed: the upload of a job that failed or needs review, which without it cannot be retried. Where it is not
             said, as long as `original`, but no less than a week: a person has to see to it first.
         result: everything; what remains is what `Erase` leaves.
+        crops: what was made unrecognisable, sealed; counted from the moment of success, and never for ever.
     """
 
     original: timedelta | None = None
     failed: timedelta | None = None
     result: timedelta | None = None
+    crops: timedelta = timedelta(days=30)
 
     @property
     def original_of_failed(self) -> timedelta | None:
@@ -93,6 +97,7 @@ class Expire:
         count = self._for(self._retention.general, Whose(except_for=others), between)
         for tenant, retention in self._retention.tenants.items():
             count += self._for(retention, Whose(tenant), between)
+        count += self._remove_crops(between)
         if count:
             _log.info("expired", count=count)
         return count
@@ -149,6 +154,26 @@ class Expire:
         noted = self._database.transact(note)
         self._storage.delete([job.original_key for job in noted])
         return len(noted)
+
+    def _remove_crops(self, between: Callable[[], None]) -> int:
+        """Removes sealed crops. Each row says until when they are kept, whatever the retention says now."""
+        count = 0
+        while True:
+            now = self._clock()
+            with self._database.snapshot() as snapshot:
+                jobs = snapshot.jobs.with_expired_crops(now, _AT_A_TIME)
+            if not jobs:
+                return count
+            noted = self._database.transact(partial(self._note_crops, jobs=jobs, now=now))
+            # Should this end in between, they are orphans, as originals are.
+            self._storage.delete([crops_key(job.tenant, job.id, job.claims) for job in noted])
+            count += len(noted)
+            between()
+
+    def _note_crops(self, transaction: UnitOfWork, *, jobs: list[Job], now: datetime) -> list[Job]:
+        noted = [job for job in jobs if transaction.jobs.expire_crops(job.id, now=now)]
+        self._tell(transaction, noted, now, what="crops")
+        return noted
 
     @staticmethod
     def _tell(transaction: UnitOfWork, jobs: list[Job], now: datetime, *, what: str) -> None:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import structlog
 
+from streetveil.crops.base import NoVault, Vault
 from streetveil.database.base import BatchRow, Database, UnitOfWork
 from streetveil.domain.audit import SERVICE, Actor, AuditAction, AuditEvent
 from streetveil.domain.job import Clock, Job, JobStatus, display_name, new_id, utc_now
@@ -65,6 +66,7 @@ class Submit:
         max_queue_size: int,
         retry_after_s: int = 5,
         observer: JobObserver | None = None,
+        vault: Vault | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._database = database
@@ -73,6 +75,7 @@ class Submit:
         self._max_queue_size = max_queue_size
         self._retry_after_s = retry_after_s
         self._observer = observer or Unobserved()
+        self._vault = vault or NoVault()
         self._clock = clock
 
     def ensure_capacity(self, tenant: str, idempotency_key: str | None = None) -> None:
@@ -122,6 +125,7 @@ class Submit:
 
         Raises:
             OverloadedError: the queue is full.
+            InvalidOptionError, CropsKeyMissingError: it shall be `reversible`, and cannot be.
             IdempotencyConflictError: the key was used for another content or other options.
             MalformedRequestError: the key is empty, over 200 characters or not of visible ASCII.
             UnavailableError: storage, database or queue cannot be used; nothing was accepted.
@@ -150,6 +154,8 @@ class Submit:
         fingerprint = _fingerprint(upload.sha256, options)
         if idempotency_key and (existing := self._existing(idempotency_key, tenant, fingerprint)):
             return existing, False
+        if options.reversible:
+            self._vault.ensure_key(tenant)
         self.ensure_capacity(tenant)
         job = self._new_job(upload, options, tenant=tenant, idempotency_key=idempotency_key, batch_id=batch_id)
         self._storage.put(job.original_key, upload.content, content_type=job.media_type)

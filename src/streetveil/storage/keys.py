@@ -5,6 +5,7 @@
     metadata/{job_id}.json           what was found in it
     processed/{job_id}.{claim}.{ext} the same for later claims, from 2 on
     metadata/{job_id}.{claim}.json
+    crops/{job_id}.sealed            sealed crops of the original (streetveil.crops); {claim} as above
 
 These are those of the default tenant; before those of any other stands tenants/{tenant}/.
 
@@ -20,16 +21,16 @@ from typing import Literal, cast
 
 from streetveil.domain.access import DEFAULT_TENANT, is_tenant
 
-Kind = Literal["original", "processed", "metadata"]
+Kind = Literal["original", "processed", "metadata", "crops"]
 
-FOLDERS = ("original", "processed", "metadata", "tenants")
+FOLDERS = ("original", "processed", "metadata", "crops", "tenants")
 """In one of them is every object."""
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _JOB_ID = re.compile(_UUID)
 _EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 _KEY = re.compile(
-    rf"(?:tenants/([^/]+)/)?(original|processed|metadata)/({_UUID})(?:\.([1-9][0-9]{{0,9}}))?\.([a-z0-9]{{1,8}})"
+    rf"(?:tenants/([^/]+)/)?(original|processed|metadata|crops)/({_UUID})(?:\.([1-9][0-9]{{0,9}}))?\.([a-z0-9]{{1,8}})"
 )
 
 
@@ -56,6 +57,11 @@ def processed_key(tenant: str, job_id: str, claim: int, extension: str) -> str:
 def metadata_key(tenant: str, job_id: str, claim: int) -> str:
     """Key of the JSON that stands beside that result."""
     return _key(tenant, "metadata", job_id, claim, "json")
+
+
+def crops_key(tenant: str, job_id: str, claim: int) -> str:
+    """Key of the sealed crops that stand beside that result, where there are any."""
+    return _key(tenant, "crops", job_id, claim, "sealed")
 
 
 def parse_key(key: str) -> ObjectName | None:

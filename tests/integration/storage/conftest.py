@@ -29,7 +29,7 @@ def open_store(server):
 
     yield opened
     cleaner = opened()
-    for folder in ("original", "processed", "metadata", "check"):
+    for folder in ("original", "processed", "metadata", "crops", "check"):
         cleaner.delete([item.key for item in cleaner.list(folder)])
 
 

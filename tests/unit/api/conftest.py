@@ -50,6 +50,7 @@ from streetveil.domain.reports import (
 from streetveil.domain.webhooks import WebhookReport
 from streetveil.errors import (
     BatchNotFoundError,
+    CropsNotFoundError,
     DatabaseUnavailableError,
     IdempotencyConflictError,
     IllegalTransitionError,
@@ -231,6 +232,11 @@ class FakeInspect:
             return StoredImage(iter([b"held back"]), job.media_type, f"review-{job.filename}")
         result_of(job)
         return StoredImage(iter([b"re", b"dacted"]), job.media_type, f"redacted-{job.filename}")
+
+    def crops(self, job_id: str, *, tenant: str) -> bytes:
+        if not self.job(job_id, tenant=tenant).options.reversible:
+            raise CropsNotFoundError("It was not asked to keep them.")
+        return b"a ZIP"
 
     def presigned(self, job_id: str, variant: str, *, tenant: str) -> str | None:
         job = self.job(job_id, tenant=tenant)

@@ -38,6 +38,7 @@ TAKES = {
     "GET /jobs": Scope.READ,
     "GET /jobs/{job_id}/image": Scope.READ,
     "HEAD /jobs/{job_id}/image": Scope.READ,
+    "GET /jobs/{job_id}/crops": Scope.READ_ORIGINAL,
     "GET /jobs/{job_id}/mask": Scope.READ,
     "GET /jobs/{job_id}/regions": Scope.READ,
     "POST /jobs/{job_id}/retry": Scope.OPERATE,

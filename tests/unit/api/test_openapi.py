@@ -48,6 +48,7 @@ def test_every_route_of_the_contract_is_documented(document):
         "POST /jobs/{job_id}/retry",
         "POST /jobs/{job_id}/release",
         "DELETE /jobs/{job_id}",
+        "GET /jobs/{job_id}/crops",
         "POST /redact",
         "POST /blur/",
         "GET /blur/",
@@ -80,8 +81,8 @@ def test_every_operation_is_described_and_every_error_is_a_problem_document(docu
 @pytest.mark.parametrize(
     ("path", "field", "more"),
     [
-        ("/upload", "file", {"webhook_url"}),
-        ("/batch-upload", "files", {"webhook_url"}),
+        ("/upload", "file", {"webhook_url", "reversible"}),
+        ("/batch-upload", "files", {"webhook_url", "reversible"}),
         ("/redact", "file", {"mask"}),
         ("/blur/", "picture", set()),
     ],
@@ -90,7 +91,7 @@ def test_forms_are_described_with_all_their_options(document, path, field, more)
     schema = document["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
 
     assert schema["required"] == [field]
-    assert set(schema["properties"]) == {field, *JobOptions.__slots__} | more
+    assert set(schema["properties"]) == ({field, *JobOptions.__slots__} - {"reversible"}) | more
     assert schema["properties"]["style"]["enum"] == [style.value for style in Style]
     assert set(schema["properties"]["classes"]["items"]["enum"]) == {label.value for label in REDACTABLE}
     assert schema["properties"]["face_confidence"]["maximum"] == 1

@@ -25,7 +25,9 @@ from streetveil.errors import (
     TooManyPixelsError,
     UndecodableImageError,
 )
-from streetveil.isolation.answers import ChildDefectError
+from streetveil.imaging.picture import Picture
+from streetveil.isolation.answers import ChildDefectError, of_result, read
+from streetveil.isolation.frames import BrokenFrameError, Frame
 from streetveil.jobs.anonymise import Anonymised
 
 OPTIONS = JobOptions()
@@ -236,3 +238,22 @@ def test_where_the_zygote_is_killed_another_takes_over(open_own_pool):
     pool._nursery._process.kill()
     wait_until_gone(child)
     assert pool.attempt(photo(), OPTIONS)
+
+
+def test_crops_come_back_beside_the_file_where_they_are_asked_for(pool):
+    reversible = JobOptions(reversible=True)
+    expected = good_anonymiser().attempt(photo(), reversible)
+    result = pool.attempt(photo(), reversible)
+    assert result.crops is not None
+    assert (result.file, result.crops) == (expected.file, expected.crops)
+    assert pool.attempt(photo(), OPTIONS).crops is None
+
+
+@pytest.mark.parametrize("length", [0, -1, 10, 11, True, "3", 2.0])
+def test_crops_of_no_sensible_length_are_no_answer(length):
+    done = of_result(good_anonymiser().attempt(photo(), OPTIONS)).header["done"]
+    header = Picture.open(photo(), max_pixels=10**6).header
+    with pytest.raises(BrokenFrameError):
+        read(Frame({"done": done | {"crops": length}}, b"0123456789"), header)
+    told = read(Frame({"done": done | {"crops": 3}}, b"0123456789"), header)
+    assert (told.file.data, told.crops) == (b"0123456", b"789")

@@ -136,8 +136,8 @@ def erased(house):
 def test_an_erasure_is_proven_by_the_log_and_a_new_look(house, erased):
     proof = house.prove_erasure(erased.id)
     assert (proof.problems, proof.waiting, proof.erased_at) == ((), (), house.clock())
-    assert len(proof.objects) == 3
-    assert proof.records[-1].event.details["objects"] == {"original": 1, "processed": 1, "metadata": 1}
+    assert len(proof.objects) == 4
+    assert proof.records[-1].event.details["objects"] == {"original": 1, "processed": 1, "metadata": 1, "crops": 1}
     assert [(record.event.action, record.event.actor) for record in proof.records][2] == ("erase", "bob")
 
 

@@ -118,6 +118,37 @@ def image(
     return StreamingResponse(stored.pieces, headers=headers, media_type=stored.media_type)
 
 
+@router.get(
+    "/jobs/{job_id}/crops",
+    dependencies=[allowed(Scope.READ_ORIGINAL)],
+    response_class=Response,
+    responses={
+        200: {
+            "description": "A ZIP of `regions.json` (`width`, `height`, `crops`: each `file` with its `box`) and one "
+            "PNG for each box: the original's pixels there, upright. Boxes are left, top, right and bottom.",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        **problems(
+            errors.JobNotFoundError,
+            errors.CropsNotFoundError,
+            errors.CropsExpiredError,
+            errors.CropsUnreadableError,
+            errors.ResultNotReadyError,
+            *COMMON,
+        ),
+    },
+)
+def crops(job_id: JobId, services: Services, tenant: Tenant, who: Who) -> Response:
+    """What was made unrecognisable in a photo that was uploaded with `reversible`: it can be put back with it."""
+    content = services.inspect.crops(job_id, tenant=tenant)
+    services.audit.record(AuditAction.READ_CROPS, who, job_id=job_id)
+    headers = {
+        "Content-Disposition": format_disposition("attachment", f"{job_id}-crops.zip"),
+        "Cache-Control": "private, no-store",
+    }
+    return Response(content, headers=headers, media_type="application/zip")
+
+
 def _tell_read(job_id: str, variant: Variant, services: ApiServices, who: Actor) -> None:
     if variant in _DISCLOSURES:
         services.audit.record(_DISCLOSURES[variant], who, job_id=job_id)

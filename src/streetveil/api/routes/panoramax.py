@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from streetveil import errors
 from streetveil.api import panoramax
 from streetveil.api.dependencies import Incoming, Services, Slots, allowed
-from streetveil.api.forms import options_of, single_photo
+from streetveil.api.forms import options_to_keep_nothing, single_photo
 from streetveil.api.incoming import ReceivedFile
 from streetveil.api.openapi import photo_form, problems
 from streetveil.api.parts import Part, in_parts, wants_parts
@@ -113,7 +113,7 @@ async def blur(
     slots.ensure_room()
     async with received_form(request, rules, intake=intake) as form, slots.admitted():
         # What the instance's picture tells of place and camera is what the instance is for.
-        options = options_of({"metadata": MetadataPolicy.KEEP.value, **form.fields}, services)
+        options = options_to_keep_nothing({"metadata": MetadataPolicy.KEEP.value, **form.fields}, services)
         file = only_file(form)
         if file.header.format is not ImageFormat.JPEG:
             raise errors.UnsupportedMediaError(f"Panoramax's pictures are JPEG, not {file.header.format.name}.")

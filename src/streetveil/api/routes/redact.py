@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from streetveil import errors
 from streetveil.api.dependencies import Incoming, Services, Slots, allowed
 from streetveil.api.disposition import format_disposition
-from streetveil.api.forms import options_of, single_photo
+from streetveil.api.forms import options_to_keep_nothing, single_photo
 from streetveil.api.incoming import ReceivedFile
 from streetveil.api.multipart import Form
 from streetveil.api.openapi import photo_form, problems
@@ -86,7 +86,7 @@ async def redact(request: Request, services: Services, slots: Slots, intake: Inc
     slots.ensure_room()
     async with received_form(request, single_photo(services, MASK_FIELD), intake=intake) as form, slots.admitted():
         kind = _mask_kind(form)
-        options = options_of(form.fields, services)
+        options = options_to_keep_nothing(form.fields, services)
         file = only_file(form)
         result, mask = await run_sync(_anonymise, services, file, options, kind, limiter=slots.limiter)
     return _answer(request, result, mask, PurePosixPath(file.filename))

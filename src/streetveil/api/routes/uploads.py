@@ -55,8 +55,14 @@ FILE_PROBLEMS = (
     "/upload",
     status_code=202,
     dependencies=[allowed(Scope.UPLOAD)],
-    openapi_extra=photo_form("file", webhook=True),
-    responses=problems(*FORM_PROBLEMS, *FILE_PROBLEMS, errors.IdempotencyConflictError, errors.InvalidWebhookUrlError),
+    openapi_extra=photo_form("file", kept=True),
+    responses=problems(
+        *FORM_PROBLEMS,
+        *FILE_PROBLEMS,
+        errors.IdempotencyConflictError,
+        errors.InvalidWebhookUrlError,
+        errors.CropsKeyMissingError,
+    ),
 )
 async def upload(
     request: Request,
@@ -84,7 +90,7 @@ async def upload(
     "/batch-upload",
     status_code=202,
     dependencies=[allowed(Scope.UPLOAD)],
-    openapi_extra=photo_form("files", many=True, webhook=True),
+    openapi_extra=photo_form("files", many=True, kept=True),
     responses=problems(*FORM_PROBLEMS, errors.InvalidWebhookUrlError),
 )
 async def batch_upload(
