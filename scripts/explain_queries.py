@@ -122,6 +122,7 @@ def queries(sample: Sample) -> Mapping[str, Callable[[UnitOfWork], object]]:
         "overdue, submitted, next": lambda it: it.jobs.overdue(JobStatus.SUBMITTED, before=None, after=job, limit=500),
         "overdue, processing": lambda it: it.jobs.overdue(JobStatus.PROCESSING, before=now, after=None, limit=500),
         "unpurged": lambda it: it.jobs.unpurged(500),
+        "with_expired_crops": lambda it: it.jobs.with_expired_crops(old, 200),
         "finished": lambda it: it.jobs.finished(
             old, statuses=[JobStatus.COMPLETED], whose=Whose(), with_original=False, limit=200
         ),
@@ -143,6 +144,7 @@ def queries(sample: Sample) -> Mapping[str, Callable[[UnitOfWork], object]]:
         "purged": lambda it: it.jobs.purged(job.id),
         "remind": lambda it: it.jobs.remind([job.id, deep], now=now),
         "extend_leases": lambda it: it.jobs.extend_leases([job.id, deep], worker_id="w", due_at=now),
+        "expire_crops": lambda it: it.jobs.expire_crops(job.id, now=now),
         "expire_original": lambda it: it.jobs.expire_original(job.id, now=now),
         "batch": lambda it: it.batches.get(sample.batch_id, tenant=_TENANT),
         "worker seen": lambda it: it.workers.seen(worker),

@@ -39,9 +39,9 @@ class KeyFolder:
         Raises:
             ConfigurationError: it is not so.
         """
-        with _told(self._folder):
+        with _told("CROPS_KEYS_DIR"):
             if not self._folder.is_dir() or self._folder.stat().st_mode & 0o022:
-                raise ConfigurationError(f"{self._folder} must be a folder that nobody but its owner can write into.")
+                raise ConfigurationError("CROPS_KEYS_DIR must be a folder that nobody but its owner can write into.")
 
     def wrap(self, data_key: bytes, bound: bytes, *, tenant: str) -> bytes:
         key, nonce = self._key(tenant), os.urandom(NONCE_BYTES)
@@ -64,7 +64,7 @@ class KeyFolder:
             ConfigurationError: the tenant has one, or it cannot be written.
         """
         path, key = self._path(tenant), os.urandom(_KEY_BYTES)
-        with _told(path):
+        with _told(_name(tenant)):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.check()
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -83,7 +83,7 @@ class KeyFolder:
             ConfigurationError: it cannot be deleted.
         """
         path = self._path(tenant)
-        with _told(path):
+        with _told(_name(tenant)):
             try:
                 path.unlink()
             except FileNotFoundError:
@@ -92,7 +92,7 @@ class KeyFolder:
 
     def tenants(self) -> list[str]:
         """Those that have a key, usable or not."""
-        with _told(self._folder):
+        with _told("CROPS_KEYS_DIR"):
             return sorted(path.stem for path in self._folder.glob(f"*{_SUFFIX}") if is_tenant(path.stem))
 
     def ids(self) -> dict[str, str]:
@@ -105,21 +105,21 @@ class KeyFolder:
 
     def _key(self, tenant: str) -> bytes:
         path = self._path(tenant)
-        with _told(path):
+        with _told(_name(tenant)):
             try:
                 descriptor = os.open(path, os.O_RDONLY)
             except FileNotFoundError:
                 raise _missing(tenant) from None
             with os.fdopen(descriptor, "rb") as file:
                 if os.fstat(descriptor).st_mode & _OTHERS:
-                    raise ConfigurationError(f"{path} must be readable by nobody but its owner: chmod 600.")
+                    raise ConfigurationError(f"{_name(tenant)} must be readable by nobody but its owner: chmod 600.")
                 text = file.read(_MAX_FILE)
         try:
             key = base64.b64decode(text.strip(), validate=True)
         except binascii.Error:
             key = b""
         if len(key) != _KEY_BYTES:
-            raise ConfigurationError(f"{path} must hold 32 random bytes in base64.")
+            raise ConfigurationError(f"{_name(tenant)} must hold 32 random bytes in base64.")
         return key
 
     def _path(self, tenant: str) -> Path:
@@ -144,11 +144,16 @@ def _missing(tenant: str) -> CropsKeyMissingError:
     return CropsKeyMissingError(f"Tenant {tenant} has no key to seal crops with.")
 
 
+def _name(tenant: str) -> str:
+    """What messages call a key: clients may see them, and no path of this machine."""
+    return f"{tenant}{_SUFFIX} in CROPS_KEYS_DIR"
+
+
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(what: str) -> Iterator[None]:
     try:
         yield
     except FileExistsError as error:
-        raise ConfigurationError(f"{path} is there already: a new key would make unreadable what it sealed.") from error
+        raise ConfigurationError(f"{what} is there already: a new key would make unreadable what it sealed.") from error
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be used: {error.strerror}.") from error
+        raise ConfigurationError(f"{what} cannot be used: {error.strerror}.") from error

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.house import CROPS, TENANT
+from tests.unit.jobs.test_crashes import Fault, Killed, wrapped_by
 
 from streetveil.crops.envelope import EnvelopeVault
 from streetveil.crops.keys import KeyFolder
@@ -169,29 +170,29 @@ def test_maintenance_leaves_them_where_they_belong_to_a_job(house, job):
     assert house.inspect.crops(job.id, tenant=TENANT) == CROPS
 
 
-def test_where_the_worker_dies_between_two_objects_nothing_is_left(house):
-    job = house.upload(options=REVERSIBLE)
-    put = house.files.put
-
-    def dies(key, content, **more):
-        if key.startswith("processed/"):
-            raise KeyboardInterrupt
-        put(key, content, **more)
-
-    house.files.put = dies
-    with suppress(KeyboardInterrupt):
-        house.process(job.id)
-    house.files.put = put
-    assert crops_key(TENANT, job.id, 1) in house.objects()
-    house.clock.turn(hours=3)
-    house.maintain.recover()
-    house.drain()
-    house.clock.turn(hours=3)
-    house.maintain.recover()
-    house.assert_completed(job)
-    house.assert_nothing_is_left_over()
-    assert house.objects() >= {crops_key(TENANT, job.id, 2)}
-    assert house.inspect.crops(job.id, tenant=TENANT) == CROPS
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_where_the_process_dies_at_any_step_they_are_there_in_the_end_and_nothing_else_is(make_house, keys, after):
+    step, vault = 0, EnvelopeVault(keys)
+    while True:
+        step += 1
+        fault = Fault(step, after=after, deadly=True)
+        doomed = make_house(f"died-{step}", vault=vault, **wrapped_by(fault))
+        with suppress(Killed):
+            doomed.upload(options=REVERSIBLE)
+            doomed.drain()
+        doomed.close()
+        restarted = make_house(f"died-{step}", vault=vault)
+        restarted.clock.turn(seconds=1)
+        restarted.maintain.recover(alone=True)
+        restarted.drain()
+        restarted.maintain.recover(alone=True)
+        restarted.assert_nothing_is_left_over()
+        for job in restarted.jobs():
+            assert restarted.inspect.crops(job.id, tenant=TENANT) == CROPS
+        restarted.close()
+        if not fault.struck:
+            break
+    assert step > 8
 
 
 def test_erasing_removes_them_and_the_proof_counts_them(house, job):

@@ -26,7 +26,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forgets it: the version before removes the crops as objects to which no job belongs."""
+    """Forgets it. The version before knows nothing of objects under crops/: remove them by hand."""
     if _has_index():
         op.drop_index(_INDEX, _JOBS)
     if _has_column():
