@@ -91,7 +91,7 @@ def test_an_unknown_option_and_help_show_the_usage(start):
 
 
 def test_it_learns_whether_tuning_the_models_would_pay(environment, tmp_path):
-    script = [sys.executable, REPOSITORY / "scripts/start_settings.py"]
+    script = [sys.executable, str(REPOSITORY / "scripts/start_settings.py")]
     told = subprocess.run(
         script,
         env=environment | {"STREETVEIL_CACHE": str(tmp_path)},

@@ -105,6 +105,6 @@ def test_health_and_metrics_are_as_open_as_they_are_set():
 
 
 def test_without_tokens_it_answers_to_its_own_names_alone():
-    assert access_policy(Settings.model_validate({"host": "Box.lan"})).own_names == {"localhost", "box.lan"}
+    assert access_policy(Settings.model_validate({"host": "Box.lan"})).own_names == frozenset({"localhost", "box.lan"})
     assert access_policy(Settings.model_validate({"allow_unauthenticated": True})).own_names is None
     assert access_policy(Settings.model_validate({"auth_mode": "jwt", "jwt_secret": SECRET})).own_names is None
