@@ -28,11 +28,24 @@ def test_a_rectangle_covers_every_pixel_its_box_touches():
     assert np.argwhere(canvas).tolist() == [[y, x] for y in (20, 21) for x in (10, 11, 12)]
 
 
-@pytest.mark.parametrize("box", [Box(20, 10, 60, 50), Box(30.3, 12.7, 47.9, 51.2), Box(0, 0, 99, 3), Box(5, 5, 6, 6)])
+BOXES = [Box(20, 10, 60, 50), Box(30.3, 12.7, 47.9, 51.2), Box(0, 0, 99, 3), Box(5, 5, 6, 6)]
+
+
+@pytest.mark.parametrize("box", BOXES)
 def test_an_ellipse_covers_its_whole_box_corners_included(box):
     canvas = painted(one(box, Shape.ELLIPSE))
     x1, y1, x2, y2 = box.outer_pixels()
     assert canvas[y1:y2, x1:x2].all()
+
+
+@pytest.mark.parametrize("box", BOXES)
+def test_an_ellipse_paints_exactly_the_pixels_it_touches(box):
+    (centre_x, centre_y), circumscribed = box.centre, 2**0.5
+    y, x = np.mgrid[0 : SIZE.height, 0 : SIZE.width]
+    nearest_x, nearest_y = np.clip(centre_x, x, x + 1), np.clip(centre_y, y, y + 1)
+    across = (nearest_x - centre_x) / (box.width / 2 * circumscribed)
+    down = (nearest_y - centre_y) / (box.height / 2 * circumscribed)
+    assert (painted(one(box, Shape.ELLIPSE)) == (across**2 + down**2 <= 1)).all()
 
 
 def test_an_ellipse_leaves_the_corners_around_it_alone():
