@@ -13,6 +13,7 @@ ANSWERS = {
     "GET /status/{job_id}": 200,
     "GET /jobs/{job_id}/image": 409,
     "HEAD /jobs/{job_id}/image": 409,
+    "GET /jobs/{job_id}/crops": 404,  # it was not to be reversible
     "GET /jobs/{job_id}/mask": 409,
     "GET /jobs/{job_id}/regions": 409,
     "POST /jobs/{job_id}/retry": 202,

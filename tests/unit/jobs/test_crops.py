@@ -202,6 +202,8 @@ def test_erasing_removes_them_and_the_proof_counts_them(house, job):
     proof = house.prove_erasure(job.id)
     assert proof.problems == ()
     assert crops_key(TENANT, job.id, 1) in proof.objects
+    house.clock.turn(days=31)
+    assert house.maintain.recover().expired == 0
 
 
 def test_a_photo_that_needs_review_has_them_too_until_it_is_done_again(house):
