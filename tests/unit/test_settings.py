@@ -273,6 +273,7 @@ def test_a_retention_that_could_be_misread_is_refused(monkeypatch, text):
         "[]",
         '{"acme": "0"}',
         '{"acme": {"originals": "0"}}',
+        '{"acme": {"crops": null}}',
         '{"Acme!": {"original": "0"}}',
         '{"a": {"result": []}}',
     ],

@@ -39,7 +39,7 @@ class Recovery:
         requeued: jobs whose id was queued again.
         failed: jobs given up because their workers were lost too often.
         erased: erasures finished.
-        expired: jobs whose original or all was removed, its time of retention over.
+        expired: jobs of which the original, the crops or all was removed, its time of retention over.
         orphans: objects removed to which no job belongs.
     """
 
