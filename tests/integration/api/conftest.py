@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from streetveil import bootstrap
 from streetveil.api.access import AccessPolicy
 from streetveil.api.app import create_app
+from streetveil.bootstrap import photos
 from streetveil.cli import serve
 from streetveil.detection.base import Found, ModelIdentity, Query, Scene
 from streetveil.domain.detections import Detection, Detections, Label
@@ -100,7 +101,7 @@ def _embedded(
     chosen = Settings.model_validate({"data_dir": data_dir, "num_workers": 1, "isolation": "none", **settings})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            bootstrap,
+            photos,
             "build_anonymiser",
             lambda settings, **_: Anonymiser(detector, PixelRedactor(), max_pixels=settings.max_pixels),
         )

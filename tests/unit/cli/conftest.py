@@ -10,6 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from streetveil import bootstrap
+from streetveil.bootstrap import photos
 from streetveil.cli.main import build_app
 from streetveil.detection.base import Found, ModelIdentity, Scene
 from streetveil.domain.detections import Detection, Detections, Label
@@ -58,11 +59,12 @@ def streetveil(tmp_path, monkeypatch):
 def stub_models(streetveil, monkeypatch):
     """Lets the command find things without models, in this process; they are the acceptance tests' matter."""
     monkeypatch.setenv("ISOLATION", "none")
-    monkeypatch.setattr(
-        bootstrap,
-        "build_anonymiser",
-        lambda settings, **_: Anonymiser(OneFaceOneCar(), PixelRedactor(), max_pixels=10**6),
-    )
+    for place in (bootstrap, photos):
+        monkeypatch.setattr(
+            place,
+            "build_anonymiser",
+            lambda settings, **_: Anonymiser(OneFaceOneCar(), PixelRedactor(), max_pixels=10**6),
+        )
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tests.support import hostile_photos
 
-from streetveil import bootstrap
+from streetveil.bootstrap import photos
 from streetveil.cli import redact as command
 from streetveil.errors import OutputConflictError, UnwritableOutputError
 
@@ -274,13 +274,13 @@ def test_only_some_of_many_failures_are_shown(streetveil, tmp_path):
 @pytest.mark.parametrize(("arguments", "wanted"), [([], False), (["--report", "r.jsonl"], True)])
 def test_vehicles_are_looked_for_where_they_are_reported(streetveil, photo, monkeypatch, arguments, wanted):
     asked = []
-    build = bootstrap.build_anonymiser
+    build = photos.build_anonymiser
 
     def noted(settings, **choices):
         asked.append(choices)
         return build(settings, **choices)
 
-    monkeypatch.setattr(bootstrap, "build_anonymiser", noted)
+    monkeypatch.setattr(photos, "build_anonymiser", noted)
     photo("in/a.png")
 
     assert streetveil("redact", "in", "-o", "out", *arguments).exit_code == 0
@@ -288,7 +288,7 @@ def test_vehicles_are_looked_for_where_they_are_reported(streetveil, photo, monk
 
 
 def test_a_photo_that_ends_its_process_fails_alone(streetveil, photo, tmp_path, monkeypatch):
-    monkeypatch.setattr(bootstrap, "_IN_CHILD", hostile_photos.PLACE)
+    monkeypatch.setattr(photos, "_IN_CHILD", hostile_photos.PLACE)
     monkeypatch.setenv("ISOLATION", "process")
     for number in range(3):
         photo(f"in/{number}.png", hostile_photos.photo(seed=number))

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.cli.conftest import OneFaceOneCar
 
 from streetveil import bootstrap
+from streetveil.bootstrap import photos
 from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.options import JobOptions
 from streetveil.imaging.picture import Picture
@@ -83,7 +84,7 @@ def test_it_can_be_done_again(streetveil, held):
 def test_a_file_that_needs_review_has_failed_and_nothing_is_written(
     streetveil, photo, anonymiser, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(bootstrap, "build_anonymiser", lambda settings, **choices: anonymiser)
+    monkeypatch.setattr(photos, "build_anonymiser", lambda settings, **choices: anonymiser)
     monkeypatch.setenv("ISOLATION", "none")
     photo("in/a.png")
     result = streetveil("redact", "in", "-o", "out", "--mask", "binary")

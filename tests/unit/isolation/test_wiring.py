@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streetveil import bootstrap
+from streetveil.bootstrap import choices, photos
 from streetveil.detection import factory
 from streetveil.settings import Settings
 
@@ -27,8 +27,8 @@ class Watched:
 def test_they_are_told_everything_that_results_depend_on(monkeypatch):
     monkeypatch.setattr(factory, "build_scene_detector", lambda *_, **__: None)
     watched = Watched(Settings.model_validate({}))
-    bootstrap.build_anonymiser(watched)  # type: ignore[arg-type]
-    assert watched.read == bootstrap._CHILD_SETTINGS
+    photos.build_anonymiser(watched)  # type: ignore[arg-type]
+    assert watched.read == photos._CHILD_SETTINGS
 
 
 def test_they_are_told_no_secret_and_no_address():
@@ -42,7 +42,7 @@ def test_they_are_told_no_secret_and_no_address():
             "jwks_url": "https://hidden",
         }
     )
-    assert "hidden" not in json.dumps(bootstrap._for_children(settings))
+    assert "hidden" not in json.dumps(photos._for_children(settings))
 
 
 def test_their_settings_are_the_same_from_another_folder():
@@ -56,8 +56,8 @@ def test_their_settings_are_the_same_from_another_folder():
             "max_pixels": 1000,
         }
     )
-    told = Settings.model_validate(json.loads(json.dumps(bootstrap._for_children(settings))))
-    for name in bootstrap._CHILD_SETTINGS - {"streetveil_cache", "face_detection_model_path"}:
+    told = Settings.model_validate(json.loads(json.dumps(photos._for_children(settings))))
+    for name in photos._CHILD_SETTINGS - {"streetveil_cache", "face_detection_model_path"}:
         assert getattr(told, name) == getattr(settings, name)
     assert told.streetveil_cache == Path.cwd() / "cache"
     assert told.face_detection_model_path == Path.cwd() / "own/face.onnx"
@@ -65,10 +65,10 @@ def test_their_settings_are_the_same_from_another_folder():
 
 @pytest.mark.parametrize(("chosen", "isolated"), [("auto", True), ("process", True), ("none", False)])
 def test_photos_have_processes_of_their_own_unless_models_run_on_a_gpu(chosen, isolated):
-    assert bootstrap._isolates(Settings.model_validate({"isolation": chosen, "device": "cpu"})) is isolated
+    assert choices.isolates(Settings.model_validate({"isolation": chosen, "device": "cpu"})) is isolated
 
 
 @pytest.mark.parametrize(("size", "isolates"), [(0, True), (1, True), (2, False)])
 def test_threads_that_share_batches_share_a_process(size, isolates):
     settings = Settings.model_validate({"batch_max_size": size, "device": "cpu"})
-    assert bootstrap._isolates(settings) is isolates
+    assert choices.isolates(settings) is isolates
