@@ -35,7 +35,7 @@ _AWS_CONFIG = {
     "endpoint_url": "s3_endpoint_url",
 }
 
-Access = Literal["open", "upload", "read", "read:original", "operate", "erase", "admin"]
+Access = Literal["open", "upload", "read", "read:original", "operate", "metrics", "erase", "admin"]
 Score = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     jwt_issuer: str | None = Field(None, description="What tokens must name as iss.")
     jwt_audience: str | None = Field(None, description="What tokens must name as aud.")
     health_access: Access = Field("open", description="/health and /health/ready: open, or the scope it takes.")
-    metrics_access: Access = Field("operate", description="/metrics: open, or the scope it takes.")
+    metrics_access: Access = Field("metrics", description="/metrics: open, or the scope it takes.")
     num_workers: int = Field(0, ge=0, le=256, description="Worker threads; 0 means one per core.")
     device: str = Field("auto", description="Where models run: auto, cpu, cuda or tensorrt; cuda:0,1 names GPUs.")
     batch_max_size: int = Field(0, ge=0, le=256, description="Pictures in one model run; 0: 16 on a GPU, 1 on a CPU.")

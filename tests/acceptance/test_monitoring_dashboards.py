@@ -95,7 +95,7 @@ def prometheus(tmp_path_factory, environment, bus, small_photo):
         def send(photo):
             httpx.post(f"{api}/upload", files={"file": ("street.jpg", photo)}, headers=sender, timeout=60)
 
-        watcher = token_for(cluster, "prometheus", "operate")
+        watcher = token_for(cluster, "prometheus", "metrics")
         with Prometheus(folder / "prometheus", targets, watcher) as server, ThreadPoolExecutor(3) as senders:
             shown: dict[str, list[float]] = {}
             deadline = time.monotonic() + PATIENCE_S

@@ -19,6 +19,7 @@ class Scope(StrEnum):
     READ = "read"
     READ_ORIGINAL = "read:original"
     OPERATE = "operate"
+    METRICS = "metrics"
     ERASE = "erase"
     ADMIN = "admin"
 

@@ -47,7 +47,7 @@ TAKES = {
     "GET /stats": Scope.OPERATE,
     "GET /queue-status": Scope.OPERATE,
     "GET /health": Scope.OPERATE,
-    "GET /metrics": Scope.OPERATE,
+    "GET /metrics": Scope.METRICS,
     "GET /health/ready": Scope.OPERATE,
 }
 OPEN = {
@@ -87,7 +87,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     world, spool_dir = World(), tmp_path_factory.mktemp("spool")
     authenticate = JwtAuthenticator(OneKey(shared_secret(SECRET)))
     app = app_with(
-        world, spool_dir, AccessPolicy(authenticate=authenticate, health=Scope.OPERATE, metrics=Scope.OPERATE)
+        world, spool_dir, AccessPolicy(authenticate=authenticate, health=Scope.OPERATE, metrics=Scope.METRICS)
     )
     with serving(app) as address:
         yield Service(app, address, world, spool_dir)

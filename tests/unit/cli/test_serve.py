@@ -99,7 +99,7 @@ def test_a_key_may_be_in_a_file(tmp_path):
 
 def test_health_and_metrics_are_as_open_as_they_are_set():
     by_default = access_policy(Settings.model_validate({}))
-    assert (by_default.health, by_default.metrics) == (None, Scope.OPERATE)
+    assert (by_default.health, by_default.metrics) == (None, Scope.METRICS)
     changed = access_policy(Settings.model_validate({"health_access": "read", "metrics_access": "open"}))
     assert (changed.health, changed.metrics) == (Scope.READ, None)
 
