@@ -5,6 +5,7 @@ import re
 
 import pytest
 import structlog
+from tests.support.servers import wait_until
 
 from streetveil.domain.reports import DependencyState
 
@@ -108,6 +109,8 @@ def test_every_line_has_the_request_and_from_the_dependencies_on_the_tenant(clie
     with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
         for path in ("/stats", "/health/live"):  # on one connection
             client.get(path, headers={"X-Request-ID": path[1:].replace("/", ".")})
+        # a line is written after the answer
+        wait_until(lambda: len([line for line in logs if line["event"] == "request"]) == 2, 10)
 
     lines = [(line["path"], line["request_id"], line.get("tenant")) for line in logs if line["event"] == "request"]
     assert lines == [("/stats", "stats", "default"), ("/health/live", "health.live", None)]
