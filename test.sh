@@ -19,4 +19,5 @@ say "lint";            .venv/bin/ruff check . && .venv/bin/ruff format --check .
 say "types";           .venv/bin/mypy
 say "import rules";    .venv/bin/lint-imports --no-cache
 say "secrets";         .venv/bin/python scripts/scan_secrets.py
-say "tests";           .venv/bin/pytest "$@"
+# Two at a time: many tests wait for processes they started. A file stays together, for its servers are shared.
+say "tests";           .venv/bin/pytest -n 2 --dist loadfile "$@"

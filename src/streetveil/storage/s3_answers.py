@@ -64,6 +64,8 @@ _BY_CAUSE = (
     ("LOCATION", "The bucket {bucket} is not in the region {region}: correct AWS_REGION."),
     ("kind: Connect", "The S3 store cannot be reached: check the network and S3_ENDPOINT_URL."),
     ("kind: Interrupted", "The connection to the S3 store broke off."),
+    # how it broke off depends on who noticed first
+    ("error sending request", "The connection to the S3 store broke off."),
 )
 _NO_CREDENTIALS = (
     "There are no S3 credentials: no keys are set, and none can be had for the machine's role. "

@@ -119,14 +119,14 @@ def _embedded(
         thread.start()
         while not server.started and thread.is_alive():
             time.sleep(0.01)
-        try:
-            port = server.servers[0].sockets[0].getsockname()[1]
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", verify=False) as client:
-                yield Embedded(app, client, detector, data_dir)
-        finally:
-            detector.gate.set()
-            server.should_exit = True
-            thread.join()
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", verify=False) as client:
+            yield Embedded(app, client, detector, data_dir)
+    finally:
+        detector.gate.set()
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="session")
