@@ -77,7 +77,6 @@ def test_who_says_so_is_reached_by_others_without_tokens():
         ({"jwt_secret": SECRET}, "AUTH_MODE=jwt"),
         (JWKS, "AUTH_MODE=jwt"),
     ],
-    ids=str,
 )
 def test_settings_that_would_let_in_the_wrong_people_are_refused_at_start(chosen, told):
     with pytest.raises(ConfigurationError) as caught:
@@ -86,7 +85,7 @@ def test_settings_that_would_let_in_the_wrong_people_are_refused_at_start(chosen
     assert SECRET[:20] not in caught.value.detail
 
 
-@pytest.mark.parametrize("chosen", [{"jwt_secret": SECRET}, {"jwt_public_key": PUBLIC_KEY}, JWKS], ids=str)
+@pytest.mark.parametrize("chosen", [{"jwt_secret": SECRET}, {"jwt_public_key": PUBLIC_KEY}, JWKS])
 def test_any_one_key_makes_it_ask_for_tokens(chosen):
     assert bootstrap.build_authenticator(Settings.model_validate({"auth_mode": "jwt", **chosen})) is not None
 
