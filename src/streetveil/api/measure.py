@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from streetveil.api.watched import WatchedSend, route_of
 from streetveil.observability.metrics import Metrics
 
 
@@ -20,19 +21,11 @@ class RequestMetrics:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        status = 0
-
-        async def watch(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        answer = WatchedSend(send)
         self.metrics.request_began()
         started = time.perf_counter()
         try:
-            await self.app(scope, receive, watch)
+            await self.app(scope, receive, answer)
         finally:
-            # The pattern, not the path: anyone can make up paths.
-            route = getattr(scope.get("route"), "path", "other")
-            self.metrics.request_ended(scope["method"], route, status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self.metrics.request_ended(scope["method"], route_of(scope), answer.status, seconds)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from streetveil.api.watched import WatchedSend, route_of
 
 if TYPE_CHECKING:  # an extra
     from streetveil.observability.tracing import Traces
@@ -22,16 +24,9 @@ class RequestTraces:
         if scope["type"] != "http" or scope["path"].startswith(("/health", "/metrics")):
             await self.app(scope, receive, send)
             return
-        status = 0
-
-        async def watch(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        answer = WatchedSend(send)
         with self.traces.request(scope["method"], Headers(scope=scope).get("traceparent")) as answered:
             try:
-                await self.app(scope, receive, watch)
+                await self.app(scope, receive, answer)
             finally:
-                answered(getattr(scope.get("route"), "path", "other"), status)
+                answered(route_of(scope), answer.status)
