@@ -32,7 +32,7 @@ format:
 	.venv/bin/ruff format .
 
 LOCK = .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --quiet --custom-compile-command "make lock"
+	--quiet --custom-compile-command "make lock"
 
 lock:
 	$(LOCK) --output-file requirements.txt
