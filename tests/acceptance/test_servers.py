@@ -14,7 +14,7 @@ from tests.support.fault_proxy import Fault
 from tests.support.http_stub import Answer, HttpStub
 from tests.support.metrics import values
 from tests.support.otlp import Collector
-from tests.support.servers import free_port
+from tests.support.ports import free_port
 
 SECRET = "a-pa55-nobody-should-see"
 

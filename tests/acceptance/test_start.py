@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.support.ports import free_port
 
 from streetveil.bench.machine import instructions
 
@@ -29,11 +30,6 @@ def start(environment, tmp_path):
         )
 
     return run
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
 
 
 def test_the_demo_shows_what_was_redacted_and_found_and_where_the_result_is(start, tmp_path, bus):

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
+from tests.support.ports import free_port
+
 _START_S = 60
 _GRPC_OFFSET = 10_000  # SeaweedFS puts each server's gRPC port so far above its HTTP port
 
@@ -29,22 +31,6 @@ def program(name: str) -> str:
     if found is None:
         raise MissingServerError(f"{name} is not installed; ./test.sh installs it")
     return found
-
-
-def free_port(*, offset: int = 0) -> int:
-    """A port that nobody listens on, and neither on the one `offset` above."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            if port + offset > 65535:
-                continue
-            try:
-                if offset:
-                    second.bind(("127.0.0.1", port + offset))
-            except OSError:
-                continue
-            return port
 
 
 class Server:
@@ -176,7 +162,7 @@ class SeaweedS3(Server):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, offset=_GRPC_OFFSET)
-        self._ports = {name: free_port(offset=_GRPC_OFFSET) for name in ("master", "volume", "filer")}
+        self._ports = {name: free_port(offset=_GRPC_OFFSET) for name in ("master", "volume", "filer", "admin")}
 
     def command(self) -> list[str]:
         data = self.folder / "data"

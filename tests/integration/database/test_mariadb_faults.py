@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
-from tests.support.servers import MariaDb, free_port
+from tests.support.ports import free_port
+from tests.support.servers import MariaDb
 
 from streetveil.database.engine import open_engine
 from streetveil.database.unit_of_work import SqlDatabase

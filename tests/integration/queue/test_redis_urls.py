@@ -8,7 +8,8 @@ import pytest
 import redis
 from redis.sentinel import SentinelConnectionPool
 from tests.support.certificates import self_signed
-from tests.support.servers import Redis, free_port, program, wait_until
+from tests.support.ports import free_port
+from tests.support.servers import Redis, program, wait_until
 
 from streetveil.errors import ConfigurationError, QueueUnavailableError
 from streetveil.queue.redis_client import connect

@@ -18,7 +18,8 @@ from typing import Any, Self
 from obstore.store import S3Store
 from tests.support.chaos.programs import Program
 from tests.support.fault_proxy import FaultProxy
-from tests.support.servers import MariaDb, Redis, SeaweedS3, free_port, wait_until
+from tests.support.ports import free_port
+from tests.support.servers import MariaDb, Redis, SeaweedS3, wait_until
 
 STREETVEIL = Path(sys.executable).with_name("streetveil")
 _READY_S = 120
