@@ -127,9 +127,9 @@ class Cluster:
         )
 
     def _start(self) -> None:
+        self._stack.enter_context(self.s3_proxy)  # first: it listens already, and is closed where a server fails
         for server in (self.database, self.redis, self.s3):
             self._stack.enter_context(server)
-        self._stack.enter_context(self.s3_proxy)
         self.environment = {
             **self._base,
             **BRISK,
