@@ -326,6 +326,12 @@ def load_settings(
     return LoadedSettings(settings, origins)
 
 
+def variables() -> frozenset[str]:
+    """The environment variables that `load_settings` reads, in capitals."""
+    secrets = (name + FILE_SUFFIX for name in _secret_names())
+    return frozenset(name.upper() for name in (*Settings.model_fields, *secrets, "pipeline_config"))
+
+
 def _secret_names() -> list[str]:
     """The settings that are secrets: each may also be given as a file."""
     fields = Settings.model_fields.items()

@@ -14,9 +14,9 @@ import httpx
 import pytest
 from PIL import Image
 from tests.support.model_cache import complete_model_cache
+from tests.support.own_settings import others
 
 from streetveil.detection.models import BUS, ZIDANE
-from streetveil.settings import Settings
 
 STREETVEIL = Path(sys.executable).with_name("streetveil")
 PATIENCE_S = 60
@@ -52,9 +52,7 @@ def zidane(cache):
 @pytest.fixture(scope="session")
 def environment(cache):
     """The caller's environment without settings of the caller's own."""
-    names = {name.upper() for name in (*Settings.model_fields, "pipeline_config")}
-    kept = {name: value for name, value in os.environ.items() if name.upper() not in names}
-    return kept | {"STREETVEIL_CACHE": str(cache.root), "COLUMNS": "200"}
+    return others() | {"STREETVEIL_CACHE": str(cache.root), "COLUMNS": "200"}
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.support.own_settings import forget
 
 from streetveil.errors import ConfigurationError
 from streetveil.secret_settings import is_widely_known
@@ -16,9 +17,7 @@ SECRETS = [name for name, field in Settings.model_fields.items() if "SecretStr" 
 @pytest.fixture(autouse=True)
 def places(tmp_path, monkeypatch):
     """No setting of whoever runs the tests, and a current folder of our own."""
-    for name in (*Settings.model_fields, *(f"{name}_file" for name in SECRETS), "pipeline_config"):
-        for spelling in (name, name.upper()):
-            monkeypatch.delenv(spelling, raising=False)
+    forget(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -2,6 +2,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from tests.support.own_settings import forget
 
 from streetveil.domain.options import Style
 from streetveil.errors import ConfigurationError
@@ -13,9 +14,7 @@ SECRET = "hunter2-do-not-tell"
 @pytest.fixture(autouse=True)
 def places(tmp_path, monkeypatch):
     """No setting of whoever runs the tests, and a current folder of our own."""
-    for name in (*Settings.model_fields, "pipeline_config"):
-        for spelling in (name, name.upper()):
-            monkeypatch.delenv(spelling, raising=False)
+    forget(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

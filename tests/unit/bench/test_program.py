@@ -3,17 +3,17 @@ import subprocess
 import sys
 
 import pytest
+from tests.support.own_settings import forget
 
 from streetveil.bench.processes import core_seconds, end, family, memory, undisturbed
 from streetveil.bench.program import Program, environment_of
 from streetveil.errors import MeasurementError
-from streetveil.settings import Settings, load_settings
+from streetveil.settings import load_settings, variables
 
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch, tmp_path):
-    for name in (*Settings.model_fields, "pipeline_config"):
-        monkeypatch.delenv(name.upper(), raising=False)
+    forget(monkeypatch)
     monkeypatch.chdir(tmp_path)
 
 
@@ -42,6 +42,30 @@ def test_what_a_configuration_file_says_is_said_once(tmp_path, monkeypatch):
     assert environment["MAX_QUEUE_SIZE"] == "7"
     assert environment["S3_BUCKET"] == ""
     assert "PIPELINE_CONFIG" not in environment
+
+
+def test_all_kinds_of_values_arrive_as_they_were(tmp_path, monkeypatch):
+    (tmp_path / "password").write_text("nobody-knows-this\n")
+    monkeypatch.setenv("TLS_KEY_PASSWORD_FILE", "password")
+    monkeypatch.setenv("S3_PRESIGNED", "no")
+    monkeypatch.setenv("SHUTDOWN_TIMEOUT_S", "0.5")
+    monkeypatch.setenv("RETENTION_ORIGINAL", "90m")
+    monkeypatch.setenv("RETENTION_TENANTS", '{"acme": {"original": "0", "result": null}}')
+    loaded = load_settings()
+
+    environment = environment_of(loaded)
+    forget(monkeypatch)
+    for name in variables() & environment.keys():
+        monkeypatch.setenv(name, environment[name])
+
+    assert load_settings().settings == loaded.settings
+
+
+def test_a_secret_in_a_file_does_not_come_back(tmp_path, monkeypatch):
+    (tmp_path / "url").write_text("mysql://somebody:secret-of-theirs@host/photos")
+    monkeypatch.setenv("DATABASE_URL_FILE", "url")
+
+    assert "DATABASE_URL_FILE" not in environment_of(load_settings())
 
 
 def test_a_process_that_ends_at_once_is_told_with_its_last_words(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import structlog
 from PIL import Image
+from tests.support.own_settings import forget
 from typer.testing import CliRunner
 
 from streetveil import bootstrap
@@ -17,7 +18,6 @@ from streetveil.domain.detections import Detection, Detections, Label
 from streetveil.domain.geometry import Box
 from streetveil.jobs.anonymise import Anonymiser
 from streetveil.redaction.pixels import PixelRedactor
-from streetveil.settings import Settings
 
 
 class OneFaceOneCar:
@@ -47,8 +47,7 @@ def _logging_as_before():
 @pytest.fixture
 def streetveil(tmp_path, monkeypatch):
     """Runs `streetveil ...` and gives what click's runner gives."""
-    for name in (*Settings.model_fields, "pipeline_config"):
-        monkeypatch.delenv(name.upper(), raising=False)
+    forget(monkeypatch)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("STREETVEIL_CACHE", str(tmp_path / "no-cache"))
     monkeypatch.chdir(tmp_path)
