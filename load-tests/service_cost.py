@@ -11,7 +11,6 @@ the rounds.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import time
@@ -26,7 +25,8 @@ from rich.table import Table
 from streetveil.bench.client import Client
 from streetveil.bench.photos import Uploads, from_samples
 from streetveil.bench.processes import ended_in_order, family
-from streetveil.bench.program import Program
+from streetveil.bench.program import Program, environment_of
+from streetveil.bench.surroundings import of_the_work, without_servers
 from streetveil.detection.models import SAMPLES
 from streetveil.detection.weights import ModelCache
 from streetveil.settings import load_settings
@@ -42,7 +42,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1, help="photos worked on at once")
     chosen = parser.parse_args()
-    cache = ModelCache(load_settings().settings.streetveil_cache)
+    loaded = without_servers(of_the_work(load_settings()))
+    cache = ModelCache(loaded.settings.streetveil_cache)
     uploads = Uploads(from_samples([cache.path(sample) for sample in SAMPLES]))
     table = Table(box=None)
     for heading in ("source", "upload", "own process in all", "children", "answer to an upload, ms"):
@@ -52,8 +53,13 @@ def main() -> int:
         programs = {}
         for number, tree in enumerate(chosen.trees):
             data = folder / str(number)
-            environment = os.environ | {"PYTHONPATH": str(tree.resolve() / "src"), "NUM_WORKERS": str(chosen.threads)}
-            environment |= {"DATA_DIR": str(data), "DEFAULT_PROFILE": "fast"}
+            environment = environment_of(
+                loaded,
+                PYTHONPATH=str(tree.resolve() / "src"),
+                NUM_WORKERS=str(chosen.threads),
+                DATA_DIR=str(data),
+                DEFAULT_PROFILE="fast",
+            )
             programs[tree] = stack.enter_context(Program(["serve", "--port", "0"], data, environment))
         found: dict[Path, list[tuple[float, ...]]] = {tree: [] for tree in programs}
         for number in range(chosen.rounds + 1):

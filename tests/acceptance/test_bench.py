@@ -9,6 +9,23 @@ from pathlib import Path
 import pytest
 from tests.acceptance.conftest import wait_for
 
+# By any of these the service that the bench starts would refuse its photos, lose their jobs, or not start.
+GUARDED = {
+    "AUTH_MODE": "jwt",
+    "JWT_SECRET": "nobody-knows-this-nobody-knows-this",
+    "HEALTH_ACCESS": "admin",
+    "HOST": "192.0.2.1",
+    "TLS_CERTIFICATE": "not-there.pem",
+    "RATE_LIMIT": "1/day",
+    "QUOTA_PHOTOS_PER_DAY": "1",
+    "MAX_QUEUE_SIZE": "1",
+    "RETENTION_RESULT": "0",
+    "CROPS_KEYS_DIR": "not-there",
+    "WEBHOOK_SECRET": "too short",
+    "DATABASE_URL_FILE": "url",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://192.0.2.1:4318",
+}
+
 
 @pytest.fixture
 def photos(small_photo, tmp_path):
@@ -18,13 +35,14 @@ def photos(small_photo, tmp_path):
     return folder
 
 
-def test_the_job_and_the_service_are_measured_against_the_models(streetveil, photos, tmp_path):
+def test_the_job_and_the_service_are_measured_whatever_guards_the_users_own_service(streetveil, photos, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
+    (tmp_path / "url").write_text("mysql+pymysql://somebody:nobody-knows-this@192.0.2.1/photos")
     arguments = ["job", "service", "--images", photos, "--profile", "fast", "--threads", "1", "--rounds", "1"]
     arguments += ["--classes", "face"]
 
-    run = streetveil("bench", *arguments, "--seconds", "1", "--json", "-", TMPDIR=str(scratch))
+    run = streetveil("bench", *arguments, "--seconds", "1", "--json", "-", TMPDIR=str(scratch), **GUARDED)
 
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)

@@ -11,13 +11,13 @@ from streetveil.bench.crowd import refuse_used
 from streetveil.bench.photos import PhotoSet, Uploads
 from streetveil.bench.program import Program, environment_of
 from streetveil.bench.service import RunningService
+from streetveil.bench.surroundings import without_servers
 from streetveil.domain.options import JobOptions
 from streetveil.errors import ConfigurationError
 from streetveil.settings import LoadedSettings
 
 EMBEDDED = "service, embedded"
 SERVERS = "service, with servers"
-_NO_SERVERS = {"DATABASE_URL": "", "REDIS_URL": "", "S3_BUCKET": ""}
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def embedded(
         MeasurementError: it does not start.
     """
     data = folder / "data"
-    environment = environment_of(loaded, NUM_WORKERS=str(threads), DATA_DIR=str(data), **_NO_SERVERS)
+    environment = environment_of(without_servers(loaded), NUM_WORKERS=str(threads), DATA_DIR=str(data))
     startup_s = []
     for _ in range(starts - 1):
         with Program(["serve", "--port", "0"], folder, environment) as program:

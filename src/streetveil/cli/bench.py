@@ -23,6 +23,7 @@ from streetveil.bench.photos import PhotoSet, from_folder, from_samples
 from streetveil.bench.plan import Plan, Section
 from streetveil.bench.processes import ended_in_order
 from streetveil.bench.report import Report
+from streetveil.bench.surroundings import of_the_work
 from streetveil.cli.bench_redaction import redaction
 from streetveil.cli.bench_tables import show
 from streetveil.cli.photo_options import Classes, ProfileOption, job_options
@@ -116,7 +117,7 @@ def _verb(*sections: Section) -> Callable[..., None]:
         servers: Servers = False,
         json_file: JsonFile = None,
     ) -> None:
-        loaded = load_settings()
+        loaded = of_the_work(load_settings())
         configure_logging("WARNING", loaded.settings.log_format)
         plan = Plan(
             sections=[section for section in Section if section in {*sections, *(more or ())}],
