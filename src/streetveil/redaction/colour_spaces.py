@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from streetveil.redaction.turbojpeg import Colours
+
+Values = npt.NDArray[np.floating]
 
 _FROM_RGB = np.array([[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]])
 """ITU-T T.871, section 7: full range BT.601."""
@@ -26,14 +27,13 @@ class ColourSpace:
             matrix[:3, :3] = _FROM_RGB
             offset[1:3] = 128
         inverse = np.linalg.inv(matrix)
-        self._forward = np.column_stack([matrix, offset]).astype(np.float32)
-        self._inverse = np.column_stack([inverse, -inverse @ offset]).astype(np.float32)
+        self._forward = np.column_stack([matrix, offset])
+        self._inverse = np.column_stack([inverse, -inverse @ offset])
 
-    def pixels(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-        """Colours of samples: (height, width, components) to the same shape."""
-        exact = np.asarray(cv2.transform(samples, self._inverse), np.float32).reshape(samples.shape)
-        return np.clip(np.rint(exact, out=exact), 0, 255, out=exact).astype(np.uint8)
+    def colours(self, samples: Values) -> Values:
+        """Colours of samples, from 0 to 255: (height, width, components) to the same shape."""
+        return np.clip(samples @ self._inverse[:, :-1].T + self._inverse[:, -1], 0, 255)
 
-    def component(self, pixels: npt.NDArray[np.uint8], index: int) -> npt.NDArray[np.float32]:
-        """One component of colours: (height, width, components) to (height, width)."""
-        return np.asarray(cv2.transform(pixels.astype(np.float32), self._forward[index : index + 1]), np.float32)
+    def samples(self, colours: Values) -> Values:
+        """The way back: of the same shape."""
+        return colours @ self._forward[:, :-1].T + self._forward[:, -1]

@@ -15,16 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from streetveil.domain.options import Style
+from streetveil.redaction.cells import Cells, grey, means, stepped
 from streetveil.redaction.regions import Area
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-
-_SMALLEST_CELL = 8
-"""Pixels; a region too small for several such cells keeps one colour."""
-
-_STEPS = 16
-_SPREAD = 0.6
-"""Standard deviation of the Gaussian around each cell's centre, in cells: smooth, yet not one flat colour."""
 
 _BAND = 256
 """Rows painted at once, so that a region as large as the picture needs no float copy of it."""
@@ -68,22 +62,16 @@ def paint_indices(indices: Pixels, palette: npt.NDArray[np.uint8], found: Sequen
 def _replaced(block: Pixels, area: Area, *, maximum: int, alpha: bool) -> Pixels:
     """The window of an area, contiguous, with its masked pixels painted over; may be `block` itself."""
     mask = area.mask()
-    height, width, channels = block.shape
+    cells = Cells.of(area)
     if area.style is Style.SOLID:
-        flat = np.full(channels, (maximum + 1) // 2, np.float32)
-        if alpha:
-            flat[-1] = maximum
-        grid, across, down = flat.reshape(1, 1, -1), np.ones((width, 1), np.float32), np.ones((height, 1), np.float32)
+        grid = grey(block.shape[2], maximum=maximum, alpha=alpha)
     else:
-        columns, rows = _edges(width, area.cells[0]), _edges(height, area.cells[1])
-        grid = _cell_means(block, mask, columns, rows, maximum=maximum, alpha=alpha)
-        weights = _flat_weights if area.style is Style.PIXELATE else _gaussian_weights
-        across, down = weights(columns), weights(rows)
-    wide = np.einsum("xc,rck->rxk", across, grid)
+        grid = stepped(means(*_sums(block, mask, cells, alpha=alpha)), maximum=maximum, alpha=alpha)
+    wide = np.einsum("xc,rck->rxk", cells.across, grid)
     chosen = mask.view(np.uint8)
-    for top in range(0, height, _BAND):
+    for top in range(0, len(block), _BAND):
         band = slice(top, top + _BAND)
-        painted = np.einsum("yr,rxk->yxk", down[band], wide)
+        painted = np.einsum("yr,rxk->yxk", cells.down[band], wide)
         painted += np.float32(0.5)
         exact = np.minimum(painted, np.float32(maximum), out=painted).astype(block.dtype)
         # What OpenCV returns is taken, and not what it may or may not have written in place.
@@ -91,29 +79,14 @@ def _replaced(block: Pixels, area: Area, *, maximum: int, alpha: bool) -> Pixels
     return block
 
 
-def _edges(extent: int, most: int) -> npt.NDArray[np.intp]:
-    """Where cells begin and end along one side: at most `most`, each of `_SMALLEST_CELL` pixels or more."""
-    count = max(1, min(most, extent // _SMALLEST_CELL))
-    return np.linspace(0, extent, count + 1).round().astype(np.intp)
-
-
-def _cell_means(
-    block: Pixels,
-    mask: npt.NDArray[np.bool_],
-    columns: npt.NDArray[np.intp],
-    rows: npt.NDArray[np.intp],
-    *,
-    maximum: int,
-    alpha: bool,
-) -> npt.NDArray[np.float32]:
-    """Mean of each cell's masked pixels in steps: (rows, columns, channels).
-
-    A cell without any (a corner beside the ellipse) takes the mean of all others.
-    """
+def _sums(
+    block: Pixels, mask: npt.NDArray[np.bool_], cells: Cells, *, alpha: bool
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Sums of each cell's masked pixels, and how much went into them: both (rows, columns, channels)."""
     channels = block.shape[2]
-    sums = np.zeros((len(rows) - 1, len(columns) - 1, channels))
+    sums = np.zeros((len(cells.rows) - 1, len(cells.columns) - 1, channels))
     weights = np.zeros_like(sums)
-    for i, (top, bottom) in enumerate(pairwise(rows)):
+    for i, (top, bottom) in enumerate(pairwise(cells.rows)):
         inside, pixels = mask[top:bottom], block[top:bottom]
         if alpha:
             opacity = np.repeat(inside[..., None], channels, axis=2).astype(np.float64)
@@ -123,17 +96,9 @@ def _cell_means(
             covered = inside.view(np.uint8)
             weight = _column_sums(covered[..., None])
             chosen = _column_sums(cv2.copyTo(pixels, covered, np.zeros_like(pixels)).reshape(pixels.shape))
-        sums[i] = np.add.reduceat(chosen, columns[:-1])
-        weights[i] = np.add.reduceat(weight, columns[:-1])
-    total = weights.sum(axis=(0, 1))
-    overall = np.divide(sums.sum(axis=(0, 1)), total, out=np.full(channels, maximum / 2), where=total > 0)
-    means = np.where(weights > 0, sums / np.maximum(weights, 1), overall)
-    if maximum >= _STEPS:
-        step = (maximum + 1) / _STEPS
-        means = np.floor(means / step) * step + step / 2
-        if alpha:  # steps of opacity must reach both ends, or an opaque picture would become translucent
-            means[..., -1] = np.round((means[..., -1] - step / 2) / (maximum + 1 - step) * maximum)
-    return means.astype(np.float32)
+        sums[i] = np.add.reduceat(chosen, cells.columns[:-1])
+        weights[i] = np.add.reduceat(weight, cells.columns[:-1])
+    return sums, weights
 
 
 def _column_sums(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -141,22 +106,6 @@ def _column_sums(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     _, width, channels = pixels.shape
     sums = cv2.reduce(pixels.reshape(len(pixels), -1), 0, cv2.REDUCE_SUM, dtype=cv2.CV_64F)
     return np.asarray(sums, np.float64).reshape(width, channels)
-
-
-def _flat_weights(edges: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-    """(pixels, cells): one for the cell that a pixel lies in."""
-    cells = np.arange(len(edges) - 1)
-    return np.equal.outer(np.repeat(cells, np.diff(edges)), cells).astype(np.float32)
-
-
-def _gaussian_weights(edges: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-    """(pixels, cells): a Gaussian around each cell's centre, normalised to a sum of one per pixel."""
-    centres = (edges[:-1] + edges[1:]) / 2
-    pixels = np.arange(edges[-1]) + 0.5
-    distance = (pixels[:, None] - centres[None, :]) / (edges[-1] / (len(edges) - 1) * _SPREAD)
-    weights: npt.NDArray[np.float64] = np.exp(-(distance**2) / 2)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return weights.astype(np.float32)
 
 
 def _nearest_entries(palette: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

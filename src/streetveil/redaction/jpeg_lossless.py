@@ -17,6 +17,7 @@ from streetveil.redaction import jpeg_segments
 from streetveil.redaction.base import RedactedFile
 from streetveil.redaction.coefficients import CoefficientEdit
 from streetveil.redaction.colour_spaces import ColourSpace
+from streetveil.redaction.footprint import Grid
 from streetveil.redaction.planes import Plane
 from streetveil.redaction.regions import Area
 from streetveil.redaction.turbojpeg import TurboJpeg, TurboJpegError
@@ -132,7 +133,10 @@ def layout_planes(frame: jpeg.Frame, tables: dict[int, npt.NDArray[np.float32]])
         used = [tables[number] for number in frame.tables]
     except KeyError as error:
         raise NotLosslessError("A component of the JPEG has no quantisation table.") from error
-    return [Plane(frame.size, factors, most, table) for factors, table in zip(frame.sampling, used, strict=True)]
+    return [
+        Plane(Grid.of(frame.size, most[0] // h, most[1] // v), table)
+        for (h, v), table in zip(frame.sampling, used, strict=True)
+    ]
 
 
 def _pieces(coded: bytes, frame: jpeg.Frame) -> list[bytes]:

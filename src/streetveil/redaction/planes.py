@@ -1,4 +1,4 @@
-"""One component of a JPEG: which blocks it has, and how they become samples and back (ITU-T T.81, A.3.3 and A.3.4)."""
+"""One component of a JPEG: its blocks as coefficients and as samples (ITU-T T.81, A.3.3 and A.3.4)."""
 
 from __future__ import annotations
 
@@ -8,130 +8,125 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from streetveil.domain.geometry import Size
+from streetveil.redaction.footprint import Footprint, Grid
 from streetveil.redaction.turbojpeg import BLOCK, Coefficients
 
 Samples = npt.NDArray[np.float32]
-_MIDDLE = 128.0
+Places = npt.NDArray[np.intp]
+"""Row and column of some blocks: (blocks, 2)."""
+
+_MIDDLE = np.float32(128)
 _PIECE = 64
-_ALL_EIGHT = 0x0101010101010101
+_BAND = 32
+"""Rows of blocks worked on at once, so that an area as large as the picture needs no float copy of it."""
+
+_HIGHEST = 1023
+"""More cannot be coded in 8-bit JPEG (T.81, F.1.2): 11 bits of a difference of DC, 10 bits of AC."""
 
 
 class Plane:
     """One component at its own resolution, as far as the rows that were handed in.
 
+    Samples are not rounded and not clipped.
+
     Attributes:
-        across, down: picture pixels per sample, in each direction.
-        width, height: samples that are shown; the last blocks may have more.
+        grid: how it lies in the picture.
         rows: blocks by row of blocks, int16 (blocks, 64), in the library's own memory.
     """
 
-    def __init__(self, picture: Size, sampling: tuple[int, int], most: tuple[int, int], table: Samples) -> None:
-        """Lays the component out.
-
-        Args:
-            picture: size in pixels.
-            sampling: the component's own factors, each a divisor of the largest.
-            most: the largest factors of all components.
-            table: quantisation steps, (64,), natural order, all at least 1.
-        """
-        self.across, self.down = most[0] // sampling[0], most[1] // sampling[1]
-        self.width, self.height = math.ceil(picture.width / self.across), math.ceil(picture.height / self.down)
+    def __init__(self, grid: Grid, table: Samples) -> None:
+        """`table`: quantisation steps, (64,), natural order, all at least 1."""
+        self.grid = grid
         self.rows: dict[int, Coefficients] = {}
-        # Samples of blocks that were changed in part, by row and column, as they were before quantisation.
-        self._exact: dict[int, dict[int, Samples]] = {}
-        basis = _basis()
+        # Blocks that were changed in part, by row and column, as they were before quantisation.
+        self._exact: dict[tuple[int, int], Samples] = {}
+        basis = np.kron(_basis(), _basis())
         self._inverse = table[:, None] * basis
         self._forward = basis.T / table[None, :]
+        self._step = float(table[0])
+        self._finer = (1 / table).reshape(BLOCK, 1, BLOCK)
 
-    @property
-    def blocks(self) -> Size:
-        """Blocks in each direction."""
-        return Size(math.ceil(self.width / BLOCK), math.ceil(self.height / BLOCK))
+    def means(self, rows: range, columns: range) -> Samples:
+        """The mean of each of some blocks, (rows, columns): what their first coefficients tell."""
+        first = [self.rows[row][columns.start : columns.stop, 0] for row in rows]
+        return np.stack(first) * np.float32(self._step / BLOCK) + _MIDDLE
 
-    def decode(self, rows: range, columns: range) -> Samples:
-        """Samples of some blocks, not rounded, not clipped: (8 x rows, 8 x columns).
+    def samples(self, places: Places) -> Samples:
+        """Some blocks, (blocks, 8, 8).
 
-        Those of a block that was changed in part come as they were given. Quantisation spreads what is left of the
-        original over its whole block: were they read back, an area painted earlier would keep a trace of what an
-        area beside it covers now.
+        One that was changed in part comes as it was given. Quantisation spreads what is left of the original over the
+        whole block: were it read back, an area painted earlier would keep a trace of what an area beside it covers.
         """
-        blocks = np.stack([self.rows[row][columns.start : columns.stop] for row in rows]).astype(np.float32)
-        samples = self._samples(blocks.reshape(-1, BLOCK * BLOCK))
-        grid = samples.reshape(len(rows), len(columns), BLOCK, BLOCK)
-        for index, row in enumerate(rows):
-            for column, exact in self._exact.get(row, {}).items():
-                if column in columns:
-                    grid[index, column - columns.start] = exact
-        return grid.transpose(0, 2, 1, 3).reshape(len(rows) * BLOCK, len(columns) * BLOCK)
-
-    def replace(
-        self, samples: Samples, changed: npt.NDArray[np.bool_], rows: range, columns: range, *, again: bool = True
-    ) -> None:
-        """Writes new samples into some blocks; those in which none is new keep their coefficients.
-
-        Args:
-            samples: (8 x rows, 8 x columns); changed in place.
-            changed: of the same shape; where it is False, the sample stays what it is in the file.
-            rows: of blocks, as for `decode`.
-            columns: of blocks, as for `decode`.
-            again: some of these blocks may be decoded again.
-        """
-        shape = len(rows), BLOCK, len(columns), BLOCK
-        eights = changed.view(np.uint64).reshape(len(rows), BLOCK, len(columns))
-        touched = np.bitwise_or.reduce(eights, axis=1) != 0
-        partly = touched & (np.bitwise_and.reduce(eights, axis=1) != _ALL_EIGHT)
-        grid = samples.reshape(shape).transpose(0, 2, 1, 3)
-        # Blocks that are new as a whole, most of them, need not be known as they were.
-        grid[partly] = np.where(
-            changed.reshape(shape).transpose(0, 2, 1, 3)[partly], grid[partly], self._old(partly, rows, columns)
-        )
-        # Behind the edge of the picture encoders repeat the last samples: what they repeated must go as well.
-        bottom, right = self.height - rows.start * BLOCK, self.width - columns.start * BLOCK
-        samples[bottom:] = samples[bottom - 1 : bottom]
-        samples[:, right:] = samples[:, right - 1 : right]
-        if again:
-            self._remember(grid, touched, partly, rows, columns)
-        blocks = grid[touched].reshape(-1, BLOCK * BLOCK)
-        exact = np.rint(_product(blocks - np.float32(_MIDDLE), self._forward))
-        # More cannot be coded in 8-bit JPEG (T.81, F.1.2): 11 bits of a difference of DC, 10 bits of AC.
-        quantised = np.clip(exact, -1023, 1023).astype(np.int16)
-        begin = 0
-        for row, count, chosen in zip(rows, touched.sum(axis=1).tolist(), touched, strict=True):
-            self.rows[row][columns.start : columns.stop][chosen] = quantised[begin : begin + count]
-            begin += count
-
-    def _old(self, chosen: npt.NDArray[np.bool_], rows: range, columns: range) -> Samples:
-        """Samples of the chosen blocks, (blocks, 8, 8), as `decode` would return them."""
-        whole = slice(columns.start, columns.stop)
-        blocks = [self.rows[row][whole][which] for row, which in zip(rows, chosen, strict=True)]
-        samples = self._samples(np.concatenate(blocks).astype(np.float32)).reshape(-1, BLOCK, BLOCK)
+        coefficients = np.empty((len(places), BLOCK * BLOCK), np.float32)
+        for number, (row, column) in enumerate(places.tolist()):
+            coefficients[number] = self.rows[row][column]
+        samples = (_product(coefficients, self._inverse) + _MIDDLE).reshape(-1, BLOCK, BLOCK)
         if self._exact:
-            for number, (index, column) in enumerate(np.argwhere(chosen).tolist()):
-                exact = self._exact.get(rows[index], {}).get(columns[column])
+            for number, (row, column) in enumerate(places.tolist()):
+                exact = self._exact.get((row, column))
                 if exact is not None:
                     samples[number] = exact
         return samples
 
-    def _samples(self, blocks: Samples) -> Samples:
-        """Of coefficients: both (blocks, 64)."""
-        return _product(blocks, self._inverse) + np.float32(_MIDDLE)
+    def put(self, places: Places, samples: Samples, *, again: bool) -> None:
+        """Writes some blocks, (blocks, 8, 8).
 
-    def _remember(
-        self,
-        grid: Samples,
-        touched: npt.NDArray[np.bool_],
-        partly: npt.NDArray[np.bool_],
-        rows: range,
-        columns: range,
-    ) -> None:
-        """Keeps the samples of blocks that were changed in part, for areas that touch them too."""
-        for index, row in enumerate(rows):
-            exact = self._exact.get(row, {})
-            for column in [it for it in exact if it in columns and touched[index, it - columns.start]]:
-                del exact[column]  # what an earlier area left there is out of date
-        for index, column in np.argwhere(partly).tolist():
-            self._exact.setdefault(rows[index], {})[columns[column]] = grid[index, column].copy()
+        Args:
+            places: where.
+            samples: what; changed in place: behind the edge of the picture the last ones are repeated, as encoders do.
+            again: another area may touch these blocks.
+        """
+        for axis, most in ((1, self.grid.height), (2, self.grid.width)):
+            last = most - 1 - BLOCK * places[:, axis - 1]
+            for number in np.flatnonzero(last < BLOCK - 1).tolist():
+                block = samples[number] if axis == 1 else samples[number].T
+                block[last[number] + 1 :] = block[last[number]]
+        exact = np.rint(_product(samples.reshape(-1, BLOCK * BLOCK) - _MIDDLE, self._forward))
+        quantised = np.clip(exact, -_HIGHEST, _HIGHEST).astype(np.int16)
+        for number, (row, column) in enumerate(places.tolist()):
+            self.rows[row][column] = quantised[number]
+            if again:
+                self._exact[row, column] = samples[number]
+
+    def put_blend(self, footprint: Footprint, down: Samples, across: Samples, colours: Samples) -> None:
+        """Writes the blocks that a footprint replaces as a whole; sample (y, x) is `down[y] @ colours @ across[x]`.
+
+        The cosine transform of such a product is the product of the transforms, so that no sample is computed.
+
+        Args:
+            footprint: which blocks.
+            down: of each row of samples of its blocks how much of each row of colours it takes; adds up to one.
+            across: of each column likewise.
+            colours: (rows, columns) of this component, from 0 to 255.
+        """
+        starts, ends = footprint.whole()
+        wide = np.einsum("rc,jvc->rjv", colours - _MIDDLE, _waves(across)).reshape(len(colours), -1)
+        tall = _waves(down)
+        for begin in range(0, len(footprint.rows), _BAND):
+            # One small product for each row of blocks, (8 frequencies down, blocks x 8 frequencies across).
+            exact = np.matmul(tall[begin : begin + _BAND], wide).reshape(-1, BLOCK, len(footprint.columns), BLOCK)
+            exact *= self._finer
+            blocks = np.rint(exact, out=exact).astype(np.int16).transpose(0, 2, 1, 3)
+            for row, start, end, new in zip(
+                footprint.rows[begin:], starts[begin:].tolist(), ends[begin:].tolist(), blocks, strict=False
+            ):
+                chosen = self.rows[row][start:end].reshape(-1, BLOCK, BLOCK)
+                chosen[...] = new[start - footprint.columns.start : end - footprint.columns.start]
+        self._forget(footprint)
+
+    def _forget(self, footprint: Footprint) -> None:
+        """Drops what earlier areas left in blocks that are replaced as a whole."""
+        if self._exact:
+            starts, ends = footprint.whole()
+            for row, start, end in zip(footprint.rows, starts.tolist(), ends.tolist(), strict=True):
+                for column in range(start, end):
+                    self._exact.pop((row, column), None)
+
+
+def _waves(weights: Samples) -> Samples:
+    """The one-dimensional DCT of each block's weights: (8 x blocks, cells) to (blocks, 8 frequencies, cells)."""
+    waves: Samples = np.matmul(_basis(), weights.reshape(-1, BLOCK, weights.shape[1]))
+    return waves
 
 
 def _product(blocks: Samples, matrix: Samples) -> Samples:
@@ -145,8 +140,9 @@ def _product(blocks: Samples, matrix: Samples) -> Samples:
 
 @cache
 def _basis() -> Samples:
-    """The two-dimensional inverse DCT as a matrix: (64 coefficients, 64 samples), orthonormal."""
+    """The DCT as a matrix: (8 frequencies, 8 samples), orthonormal."""
     frequency, position = np.mgrid[0:BLOCK, 0:BLOCK]
     one = np.cos((2 * position + 1) * frequency * math.pi / (2 * BLOCK)) / 2
     one[0] /= math.sqrt(2)
-    return np.kron(one, one).astype(np.float32)
+    basis: Samples = one.astype(np.float32)
+    return basis

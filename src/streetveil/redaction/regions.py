@@ -45,21 +45,30 @@ class Area:
         """Rows and columns, to index an array of pixels with."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
-    def mask(self) -> npt.NDArray[np.bool_]:
-        """Which pixels of the window are replaced; all or nothing, so that no pixel keeps a share of itself.
+    def spans(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Which pixels are replaced: of each row of the window the first column, and the one behind the last.
 
-        A pixel counts as soon as the ellipse touches any part of it.
+        Columns are the picture's. All or nothing, so that no pixel keeps a share of itself: a pixel counts as soon as
+        the ellipse touches any part of it. A row without any has twice the same number.
         """
-        height, width = self.bottom - self.top, self.right - self.left
+        height = self.bottom - self.top
         if self.ellipse is None:
-            return np.ones((height, width), np.bool_)
+            return np.full(height, self.left), np.full(height, self.right)
         centre_x, centre_y, across, down = self.ellipse
-        columns = np.arange(self.left, self.right, dtype=np.float64) + 0.5
         rows = np.arange(self.top, self.bottom, dtype=np.float64) + 0.5
-        dx = np.maximum(np.abs(columns - centre_x) - 0.5, 0) / across
-        dy = np.maximum(np.abs(rows - centre_y) - 0.5, 0) / down
-        mask: npt.NDArray[np.bool_] = dx[None, :] ** 2 + dy[:, None] ** 2 <= 1 + 1e-9
-        return mask
+        away = np.maximum(np.abs(rows - centre_y) - 0.5, 0) / down
+        share = 1 + 1e-9 - away**2
+        reach = across * np.sqrt(np.maximum(share, 0))
+        # Pixel x lies between x and x + 1, both included.
+        first = np.clip(np.ceil(centre_x - reach - 1), self.left, self.right).astype(np.intp)
+        past = np.clip(np.floor(centre_x + reach) + 1, self.left, self.right).astype(np.intp)
+        return first, np.where(share < 0, first, past)
+
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """The same as one truth for each pixel of the window."""
+        first, past = (column[:, None] for column in self.spans())
+        columns = np.arange(self.left, self.right)
+        return (columns >= first) & (columns < past)
 
 
 def areas(regions: Sequence[Region], stored: Size, orientation: Orientation) -> list[Area]:

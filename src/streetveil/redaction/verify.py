@@ -102,7 +102,7 @@ def compare(original: Picture, redacted: Picture, library: str = LIBRARY) -> Com
         raise UnsupportedPixelFormatError(str(error)) from error
     if differences := _differences(old, new):
         return Comparison(differences)
-    sizes = [plane.blocks for plane in old.planes]
+    sizes = [plane.grid.blocks for plane in old.planes]
     kept = [np.empty((size.height, size.width, BLOCK * BLOCK), np.int16) for size in sizes]
     same = [np.zeros((size.height, size.width), np.bool_) for size in sizes]
 
@@ -164,7 +164,7 @@ def _rectangles(size: Size, planes: list[Plane], same: list[_Mask]) -> tuple[Box
     """Pixels of all components' changed blocks, grouped: in cells of 8 x 8 pixels, touching at a corner counts."""
     cells = np.zeros((-(-size.height // BLOCK), -(-size.width // BLOCK)), np.uint8)
     for plane, mask in zip(planes, same, strict=True):
-        enlarged = (~mask).repeat(plane.down, axis=0).repeat(plane.across, axis=1)
+        enlarged = (~mask).repeat(plane.grid.down, axis=0).repeat(plane.grid.across, axis=1)
         cells |= enlarged[: cells.shape[0], : cells.shape[1]]
     _, _, found, _ = cv2.connectedComponentsWithStats(cells, connectivity=8)
     boxes = []

@@ -14,7 +14,7 @@ from streetveil.domain.options import MetadataPolicy, Style
 from streetveil.errors import StreetveilError
 from streetveil.imaging import jpeg
 from streetveil.imaging.picture import Picture
-from streetveil.redaction import coefficients, effects, jpeg_lossless
+from streetveil.redaction import coefficients, jpeg_lossless
 from streetveil.redaction.base import RedactedFile, Region, Shape
 from streetveil.redaction.pixels import PixelRedactor
 from streetveil.redaction.redactor import FileRedactor
@@ -251,7 +251,7 @@ def test_a_picture_is_never_returned_where_painting_fails(monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise KeyError("painting")
 
-    monkeypatch.setattr(effects, "paint", broken)
+    monkeypatch.setattr(coefficients.CoefficientEdit, "_paint", broken)
     with pytest.raises((KeyError, StreetveilError)):
         redact(encode(picture(64, 48), Kind()), region(8, 8, 30, 30))
 
