@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import http.client
-import json
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,14 +12,12 @@ from urllib.parse import urlsplit
 import structlog
 from jwt import PyJWK, PyJWTError
 
-from streetveil.access.keys import VerificationKey, bind
+from streetveil.access.fetch import fetch_json
+from streetveil.access.keys import ALGORITHMS, VerificationKey, bind
 from streetveil.errors import ConfigurationError, KeysUnavailableError
 
 _log = structlog.get_logger(__name__)
 
-_MAX_BYTES = 1024 * 1024
-_SILENCE_S = 5.0
-_DEADLINE_S = 10.0
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Fetch = Callable[[str], Mapping[str, Any]]
@@ -121,11 +117,11 @@ def _read(document: Mapping[str, Any]) -> dict[str | None, VerificationKey]:
         raise ValueError("not a JWK Set")  # noqa: TRY004 - what is wrong is the document
     keys: dict[str | None, VerificationKey] = {}
     for entry in entries:
-        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+        if not isinstance(entry, dict) or not _is_for_signatures(entry):
             continue
         name, algorithm = entry.get("kid"), entry.get("alg")
         try:
-            bound = bind(PyJWK(entry, algorithm if isinstance(algorithm, str) else None).key)
+            bound = bind(PyJWK(entry, algorithm).key)
         except (PyJWTError, ValueError, TypeError, KeyError):
             continue
         if bound is not None and (algorithm is None or algorithm in bound.algorithms):
@@ -135,29 +131,12 @@ def _read(document: Mapping[str, Any]) -> dict[str | None, VerificationKey]:
     return keys
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The address is the operator's choice, not the answer's."""
-
-    def redirect_request(self, *_args: object) -> None:
-        return None
-
-
-def fetch_json(url: str) -> Mapping[str, Any]:
-    """The JSON document at `url`.
-
-    Raises:
-        OSError: it could not be had, or not within ten seconds.
-        ValueError: it is no JSON, or over a megabyte.
-    """
-    deadline = time.monotonic() + _DEADLINE_S
-    opener = urllib.request.build_opener(_NoRedirect)
-    body = b""
-    with opener.open(url, timeout=_SILENCE_S) as response:
-        while piece := response.read1(_MAX_BYTES):
-            body += piece
-            if len(body) > _MAX_BYTES:
-                raise ValueError("too long for a JWK Set")
-            if time.monotonic() > deadline:
-                raise TimeoutError("it takes too long")
-    document: Mapping[str, Any] = json.loads(body)
-    return document
+def _is_for_signatures(entry: Mapping[str, Any]) -> bool:
+    """Whether a key says nothing of what it is for, or that it checks signatures of a kind that is taken."""
+    operations = entry.get("key_ops", ["verify"])
+    return (
+        entry.get("use", "sig") == "sig"
+        and entry.get("alg") in (None, *ALGORITHMS)
+        and isinstance(operations, list)
+        and "verify" in operations
+    )

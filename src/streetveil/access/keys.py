@@ -22,6 +22,9 @@ MIN_SECRET_BYTES = 32
 
 MIN_RSA_BITS = 2048
 
+ALGORITHMS = ("RS256", "ES256")
+"""Those of public keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:

@@ -14,6 +14,7 @@ from streetveil.errors import InvalidTokenError
 MAX_TOKEN_BYTES = 8192
 _MAX_SUBJECT = 255
 _REQUIRED = ("exp", "sub")
+_TIMES = ("exp", "nbf", "iat")
 
 
 class JwtAuthenticator:
@@ -81,6 +82,8 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
         raise InvalidTokenError("The token's sub must be a text of 1 to 255 characters.")
     if not isinstance(tenant, str) or not is_tenant(tenant):
         raise InvalidTokenError("The token's tenant must be 1 to 32 of a-z, 0-9 and inner hyphens.")
+    if any(name in claims and not _is_number(claims[name]) for name in _TIMES):
+        raise InvalidTokenError("The token's exp, nbf and iat must be numbers.")
     return Principal(subject, tenant, _scopes(claims))
 
 
@@ -89,9 +92,15 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[Scope]:
     listed = claims.get("scopes", [])
     names = set(listed) if _is_list_of_texts(listed) else set()
     spaced = claims.get("scope", "")
-    names |= set(spaced.split()) if isinstance(spaced, str) else set()
+    # Spaces and nothing else: what an issuer took for one odd name must not be two scopes here.
+    names |= set(spaced.split(" ")) if isinstance(spaced, str) else set()
     return frozenset(scope for scope in Scope if scope.value in names)
 
 
 def _is_list_of_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a NumericDate (RFC 7519, section 2); the library takes whatever can be read as one."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -211,10 +211,14 @@ def test_keys_of_other_uses_and_kinds_are_left_out(
             published(weak, "weak"),
             {"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA", "kid": "shared"},
             {"kty": "RSA", "kid": "broken"},
+            published(rsa_key, "none", alg="none"),
+            published(rsa_key, "no text", alg=["RS256"]),
+            published(rsa_key, "to encrypt with", key_ops=["encrypt"]),
+            published(rsa_key, "no list", key_ops="verify"),
         ]
     )
     keys = RemoteKeys(URL, fetch=provider, clock=clock)
-    names = ("good", "for encryption", "another algorithm", "weak", "shared", "broken")
+    names = [str(key["kid"]) for key in provider.keys]
     assert [name for name in names if keys.key(name)] == ["good"]
 
 

@@ -96,12 +96,20 @@ def test_scopes_of_another_shape_allow_nothing(authenticate: JwtAuthenticator, n
     assert authenticate(signed(claims_of(now, scope=scope))).scopes == frozenset()
 
 
+@pytest.mark.parametrize("space", ["\u00a0", "\t", "\n", "\u2003", ","])
+def test_nothing_but_a_space_stands_between_scopes(authenticate: JwtAuthenticator, now: datetime, space: str) -> None:
+    assert authenticate(signed(claims_of(now, scope=f"upload read{space}admin"))).scopes == {Scope.UPLOAD}
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"exp": 1},
         {"exp": None},
         {"exp": "never"},
+        {"exp": "4000000000"},
+        {"nbf": "1"},
+        {"iat": True},
         {"nbf": 4_000_000_000},
         {"iat": 4_000_000_000},
         {"iss": "https://other.test"},
