@@ -3,36 +3,19 @@
 import json
 
 import pytest
-from tests.support.own_settings import forget
+from tests.unit.settings.conftest import SECRET, refusal
 
-from streetveil.errors import ConfigurationError
-from streetveil.secret_settings import is_widely_known
 from streetveil.settings import Settings, load_settings
+from streetveil.settings.secrets import is_widely_known
 
-SECRET = "hunter2-do-not-tell"
 KNOWN = "streetveil-dev-streetveil-dev-streetveil-dev"
 SECRETS = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
-
-
-@pytest.fixture(autouse=True)
-def places(tmp_path, monkeypatch):
-    """No setting of whoever runs the tests, and a current folder of our own."""
-    forget(monkeypatch)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def secret_file(folder, content=f"{SECRET}\n", name="secret"):
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return str(path)
-
-
-def refusal():
-    with pytest.raises(ConfigurationError) as caught:
-        load_settings()
-    assert SECRET not in caught.value.detail
-    return caught.value.detail
 
 
 def value(loaded, name):

@@ -1,75 +1,19 @@
-"""The settings of one process: typed, frozen, and each with the place it came from.
-
-Precedence, highest first: command line, environment, `.env`, the JSON file named by `PIPELINE_CONFIG`,
-defaults. Only `bootstrap` and the entry points read this module; everything else is given what it needs.
-"""
+"""Every setting: its name, what it may be, its default and what it means, as docs/configuration.md lists them."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Literal, get_args
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
-from pydantic_settings.sources import DotEnvSettingsSource, EnvSettingsSource
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from streetveil.domain.access import is_tenant
-from streetveil.domain.durations import parse_duration
 from streetveil.domain.options import MetadataPolicy, Profile, Style
-from streetveil.errors import ConfigurationError
 from streetveil.limits.base import RATE
-from streetveil.secret_settings import FILE_SUFFIX, is_widely_known, read_secret_files
+from streetveil.settings.values import Access, Device, Duration, Folder, LogLevel, Score, TenantRetention
 
 _MIB = 1024 * 1024
-# PIPELINE_CONFIG nests the store's settings; each name there is one of ours here.
-_AWS_CONFIG = {
-    "aws_access_key_id": "aws_access_key_id",
-    "aws_secret_access_key": "aws_secret_access_key",
-    "region_name": "aws_region",
-    "bucket_name": "s3_bucket",
-    "endpoint_url": "s3_endpoint_url",
-}
-
-Access = Literal["open", "upload", "read", "read:original", "operate", "metrics", "erase", "admin"]
-Score = Annotated[float, Field(ge=0, le=1)]
-
-
-def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    return parse_duration(str(value) if isinstance(value, str | int) else "")
-
-
-_RETENTIONS = {"original", "failed", "result", "crops"}
-
-
-def _tenant_retention(value: object) -> dict[str, dict[str, timedelta | None]]:
-    """By tenant what is said of it; null there means for ever."""
-    wrong = 'must be JSON of tenants and their terms, such as {"acme": {"original": "0", "result": "30d"}}'
-    try:
-        found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError(wrong) from None
-    if not isinstance(found, dict):
-        raise ValueError(wrong)  # noqa: TRY004 - pydantic reports ValueError alone
-    for tenant, terms in found.items():
-        if not is_tenant(tenant) or not isinstance(terms, dict) or not terms.keys() <= _RETENTIONS:
-            raise ValueError(wrong)
-        if terms.get("crops", "") is None:
-            raise ValueError("crops are never kept for ever")
-    return {
-        tenant: {name: None if term is None else _duration(term) for name, term in terms.items()}
-        for tenant, terms in found.items()
-    }
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-TenantRetention = Annotated[dict[str, dict[str, timedelta | None]], NoDecode, BeforeValidator(_tenant_retention)]
 
 
 class Settings(BaseSettings):
@@ -103,8 +47,8 @@ class Settings(BaseSettings):
         "auto", description="Bucket in the path or in the host's name: auto, path or virtual."
     )
 
-    data_dir: Path = Field(Path("data"), description="Folder of the embedded database, pictures and uploads.")
-    streetveil_cache: Path = Field(Path("~/.cache/streetveil"), description="Folder of the fetched models.")
+    data_dir: Folder = Field(Path("data"), description="Folder of the embedded database, pictures and uploads.")
+    streetveil_cache: Folder = Field(Path("~/.cache/streetveil"), description="Folder of the fetched models.")
 
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
@@ -134,7 +78,7 @@ class Settings(BaseSettings):
     health_access: Access = Field("open", description="/health and /health/ready: open, or the scope it takes.")
     metrics_access: Access = Field("metrics", description="/metrics: open, or the scope it takes.")
     num_workers: int = Field(0, ge=0, le=256, description="Worker threads; 0 means one per core.")
-    device: str = Field("auto", description="Where models run: auto, cpu, cuda or tensorrt; cuda:0,1 names GPUs.")
+    device: Device = Field("auto", description="Where models run: auto, cpu, cuda or tensorrt; cuda:0,1 names GPUs.")
     batch_max_size: int = Field(0, ge=0, le=256, description="Pictures in one model run; 0: 16 on a GPU, 1 on a CPU.")
     batch_max_wait_ms: float = Field(2, ge=0, le=1000, description="Milliseconds that a model run waits for pictures.")
     worker_id: str | None = Field(None, max_length=64, description="Name of this worker; by default host and pid.")
@@ -154,7 +98,7 @@ class Settings(BaseSettings):
     audit_key: SecretStr | None = Field(
         None, min_length=16, description="Key of the audit log's hashes: without it nobody can make them anew."
     )
-    crops_keys_dir: Path | None = Field(
+    crops_keys_dir: Folder | None = Field(
         None, description="Folder of tenants' keys for sealed crops; without it no photo is `reversible`."
     )
     webhook_secret: SecretStr | None = Field(
@@ -214,7 +158,7 @@ class Settings(BaseSettings):
     )
     quota_photos_per_day: int | None = Field(None, ge=1, description="Most photos that one tenant may send in a day.")
     quota_bytes_per_day: int | None = Field(None, ge=1, description="Most bytes of photos in a day.")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: str = Field("auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
 
     default_profile: Profile = Field(Profile.BALANCED, description="Profile of jobs that name none.")
@@ -234,26 +178,6 @@ class Settings(BaseSettings):
     car_confidence_threshold: Score | None = Field(None, description="Lowest score of a vehicle; default: the model's.")
     plate_confidence_threshold: Score | None = Field(None, description="Lowest score of a plate; default: the model's.")
 
-    @field_validator("log_level")
-    @classmethod
-    def _known_level(cls, value: str) -> str:
-        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
-            raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
-        return value.upper()
-
-    @field_validator("device")
-    @classmethod
-    def _known_device(cls, value: str) -> str:
-        named = value.strip().lower()
-        if not re.fullmatch(r"auto|cpu|(cuda|tensorrt)(:[0-9]{1,3}(,[0-9]{1,3})*)?", named):
-            raise ValueError("must be auto, cpu, cuda or tensorrt, the last two alone or with GPUs, as in cuda:0,1")
-        return named
-
-    @field_validator("streetveil_cache", "data_dir", "crops_keys_dir")
-    @classmethod
-    def _home(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.expanduser()
-
     @classmethod
     def settings_customise_sources(
         cls,
@@ -272,113 +196,7 @@ class Settings(BaseSettings):
         return self.database_url is None and self.redis_url is None and self.s3_bucket is None
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedSettings:
-    """Settings, and for each name the place its value came from."""
-
-    settings: Settings
-    origins: Mapping[str, str]
-
-
-def load_settings(
-    overrides: Mapping[str, Any] | None = None, *, env_file: Path | None = Path(".env")
-) -> LoadedSettings:
-    """Reads every place once.
-
-    Args:
-        overrides: values of the command line; None values count as not given.
-        env_file: file of `NAME=value` lines; None or an absent file is passed over.
-
-    Raises:
-        ConfigurationError: a value is not allowed, or the file named by `PIPELINE_CONFIG` cannot be used;
-            the message names the setting and its place, never a value.
-    """
-    places: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = []  # name, settings, all that is written there
-    environment = EnvSettingsSource(Settings)
-    try:
-        dotenv = DotEnvSettingsSource(Settings, env_file=env_file, env_file_encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{env_file} cannot be read: it must be a text file in UTF-8.") from error
-    pipeline_config = environment.env_vars.get("pipeline_config") or dotenv.env_vars.get("pipeline_config")
-    if pipeline_config:
-        place = f"PIPELINE_CONFIG {pipeline_config}"
-        named = _read_pipeline_config(Path(pipeline_config))
-        places.append((place, named, named))
-    places.append((".env", dotenv(), dotenv.env_vars))
-    places.append(("environment", environment(), environment.env_vars))
-    given = {name: value for name, value in (overrides or {}).items() if value is not None}
-    places.append(("command line", given, given))
-
-    values: dict[str, Any] = {}
-    origins = dict.fromkeys(Settings.model_fields, "default")
-    for place, found, written in places:
-        for name in found.keys() & Settings.model_fields.keys():
-            values[name] = found[name]
-            origins[name] = place
-        for name, (secret, origin) in read_secret_files(_secret_names(), written, place).items():
-            values[name] = secret
-            origins[name] = origin
-    try:
-        settings = Settings(**values)
-    except ValidationError as error:
-        raise ConfigurationError("; ".join(_explain(problem, origins) for problem in error.errors())) from None
-    _refuse_what_protects_nothing(settings, origins)
-    return LoadedSettings(settings, origins)
-
-
-def variables() -> frozenset[str]:
-    """The environment variables that `load_settings` reads, in capitals."""
-    secrets = (name + FILE_SUFFIX for name in _secret_names())
-    return frozenset(name.upper() for name in (*Settings.model_fields, *secrets, "pipeline_config"))
-
-
-def _secret_names() -> list[str]:
+def secret_names() -> list[str]:
     """The settings that are secrets: each may also be given as a file."""
     fields = Settings.model_fields.items()
     return [name for name, field in fields if SecretStr in (field.annotation, *get_args(field.annotation))]
-
-
-def _refuse_what_protects_nothing(settings: Settings, origins: Mapping[str, str]) -> None:
-    """Raises ConfigurationError for what must not come about by mistake."""
-    for name in _secret_names() if not settings.allow_default_passwords else ():
-        secret: SecretStr | None = getattr(settings, name)
-        if secret is not None and is_widely_known(secret.get_secret_value()):
-            raise ConfigurationError(
-                f"{name.upper()} (from {origins[name]}) has a password that everybody knows. Choose another; for "
-                "development alone there is ALLOW_DEFAULT_PASSWORDS=1."
-            )
-    if settings.s3_encryption == "none" and not settings.allow_unencrypted:
-        raise ConfigurationError(
-            f"S3_ENCRYPTION (from {origins['s3_encryption']}) is none: photos would lie in the bucket as the bucket is "
-            "set. Where that is meant, set ALLOW_UNENCRYPTED=1 too."
-        )
-
-
-def _explain(problem: Any, origins: Mapping[str, str]) -> str:  # noqa: ANN401 - pydantic's own loosely typed dict
-    name = str(problem["loc"][0]) if problem["loc"] else "settings"
-    return f"{name.upper()} (from {origins.get(name, 'unknown')}): {problem['msg']}"
-
-
-def _read_pipeline_config(path: Path) -> dict[str, Any]:
-    if str(path).lstrip().startswith("{"):
-        raise ConfigurationError(
-            "PIPELINE_CONFIG holds JSON; it must name a file that does."
-        )  # secrets are not repeated
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"PIPELINE_CONFIG names {path}, which cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise ConfigurationError(f"PIPELINE_CONFIG names {path}, which is not JSON: {error}.") from error
-    if not isinstance(content, dict) or not isinstance(content.get("aws_config", {}), dict):
-        raise ConfigurationError(f"PIPELINE_CONFIG names {path}, which must hold a JSON object.")
-    aws = content.pop("aws_config", {})
-    secrets = {name + FILE_SUFFIX for name in _secret_names()}
-    in_aws = {name + suffix: ours + suffix for name, ours in _AWS_CONFIG.items() for suffix in ("", FILE_SUFFIX)}
-    known_in_aws = {name for name, ours in in_aws.items() if ours in Settings.model_fields or ours in secrets}
-    unknown = (content.keys() - Settings.model_fields.keys() - secrets) | (aws.keys() - known_in_aws)
-    if unknown:
-        raise ConfigurationError(f"PIPELINE_CONFIG {path} has settings nobody knows: {', '.join(sorted(unknown))}.")
-    named = content | {in_aws[name]: value for name, value in aws.items()}
-    # As in the environment, nothing and an empty text mean that it is not set.
-    return {name: value for name, value in named.items() if value not in (None, "")}
