@@ -28,8 +28,8 @@ const FOLLOW = Number(__ENV.FOLLOW || 300);
 const RATE = Number(__ENV.RATE || 30);
 const PEAK = Number(__ENV.PEAK || 100);
 const CHOSEN = (__ENV.SCENARIO || 'smoke,steady,spike').split(',').map((name) => name.trim());
-// A queue of 1000 and what is being uploaded and worked on: more cannot be followed at once.
-const MOST_FOLLOWED = Number(__ENV.MAX_VUS || 1500);
+// A queue of 1000 and what is being uploaded and worked on: more are not accepted at once, and need not be followed.
+const MOST_FOLLOWED = Number(__ENV.MAX_VUS || 1200);
 const SAMPLES = ['bus-8.4.190-c02019c4/bus.jpg', 'zidane-8.4.190-16d73869/zidane.jpg']; // in the cache of models
 
 const endToEnd = new Trend('end_to_end_seconds');
@@ -48,18 +48,17 @@ export const options = {
 };
 
 const photos = readPhotos();
+http.setResponseCallback(http.expectedStatuses(200, 202, 429)); // a refusal is an answer
 
 function scenarios() {
   const steady = __ENV.DURATION || '60s';
-  const stop = `${FOLLOW + 10}s`; // until the last photo is done
-  const common = { exec: 'upload', gracefulStop: stop, maxVUs: MOST_FOLLOWED };
+  const common = { exec: 'upload', gracefulStop: `${FOLLOW + 10}s` }; // until the last photo is done
   const shapes = {
-    smoke: { executor: 'constant-arrival-rate', rate: 1, duration: '5s', preAllocatedVUs: 5 },
-    steady: { executor: 'constant-arrival-rate', rate: RATE, duration: steady, preAllocatedVUs: 300 },
+    smoke: { executor: 'constant-arrival-rate', rate: 1, duration: '5s' },
+    steady: { executor: 'constant-arrival-rate', rate: RATE, duration: steady },
     spike: {
       executor: 'ramping-arrival-rate',
       startRate: 5,
-      gracefulStop: stop,
       stages: [
         { target: 5, duration: '5s' },
         { target: PEAK, duration: '2s' },
@@ -67,9 +66,8 @@ function scenarios() {
         { target: 5, duration: '2s' },
         { target: 5, duration: '5s' },
       ],
-      preAllocatedVUs: 600,
     },
-    soak: { executor: 'constant-arrival-rate', rate: RATE, duration: __ENV.DURATION || '30m', preAllocatedVUs: 300 },
+    soak: { executor: 'constant-arrival-rate', rate: RATE, duration: __ENV.DURATION || '30m' },
   };
   const chosen = {};
   let start = 0;
@@ -77,8 +75,11 @@ function scenarios() {
     if (!shapes[name]) {
       throw new Error(`SCENARIO must be some of ${Object.keys(shapes).join(', ')}, not ${name}`);
     }
-    chosen[name] = { ...common, ...shapes[name], startTime: `${start}s` };
-    const stages = shapes[name].stages || [{ duration: shapes[name].duration }];
+    const { rate, duration, stages = [{ target: rate, duration }] } = shapes[name];
+    // For each photo under way a virtual user, all made beforehand: k6 leaves out an upload for each it has to make later.
+    const uploads = stages.reduce((sum, stage) => sum + Math.ceil(stage.target * seconds(stage.duration)) + 1, 0);
+    const users = Math.min(MOST_FOLLOWED, uploads);
+    chosen[name] = { ...common, ...shapes[name], startTime: `${start}s`, preAllocatedVUs: users, maxVUs: users };
     start += stages.reduce((sum, stage) => sum + seconds(stage.duration), 0) + 10;
   }
   return chosen;
@@ -145,21 +146,28 @@ function attempt(read) {
   }
 }
 
-// Tells how far the service's clock is ahead of ours: it says itself when a job was done.
+// Tells how far the service's clock is ahead of ours: it says itself when a job was done. The quickest of some answers
+// knows best; the first one may have waited for the service to start.
 export function setup() {
   const deadline = Date.now() + 60000;
-  for (;;) {
+  let best = { took: Infinity, ahead: 0 };
+  for (let answers = 0; answers < 5; ) {
     const sent = Date.now();
     const answer = http.get(`${BASE_URL}/queue-status`, { headers: HEADERS, tags: { name: 'queue-status' } });
+    const took = Date.now() - sent;
     if (answer.status === 200) {
-      return { ahead: timestamp(answer.json('timestamp')) - (sent + Date.now()) / 2000 };
-    }
-    if (Date.now() > deadline || answer.status === 401 || answer.status === 403) {
+      answers += 1;
+      if (took < best.took) {
+        best = { took, ahead: timestamp(answer.json('timestamp')) - (sent + took / 2) / 1000 };
+      }
+    } else if (Date.now() > deadline || answer.status === 401 || answer.status === 403) {
       exec.test.abort(`${BASE_URL} is not ready: GET /queue-status answered ${answer.status} ${answer.error}`);
-      return { ahead: 0 };
+      break;
+    } else {
+      sleep(1);
     }
-    sleep(1);
   }
+  return best;
 }
 
 function timestamp(value) {

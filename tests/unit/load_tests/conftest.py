@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,17 @@ LOAD_TESTS = Path(__file__).parents[3] / "load-tests"
 
 
 class Service:
-    """Takes `room` photos and refuses the rest; each job ends as `ends` says after its second question."""
+    """Takes `room` photos and refuses the rest; each job ends as `ends` says after its second question.
+
+    `start_s`: so long it is not ready yet, and whoever asks for the queue first waits.
+    """
 
     def __init__(self):
         self.url = ""
         self.room = 1000
         self.ends = "completed"
         self.status = 202
+        self.start_s = 0.0
         self.photos = []
         self.tokens = set()
         self._asked = {}
@@ -31,7 +36,9 @@ class Service:
         with self._lock:
             self.tokens.add(request.headers.get("authorization"))
             if request.path == "/queue-status":
-                return _json(200, {"timestamp": "2026-11-23T14:00:28.123456Z"})
+                time.sleep(self.start_s)
+                self.start_s = 0.0
+                return _json(200, {"timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z")})
             if request.path == "/upload":
                 return self._upload(request)
             return self._status(request.path.rpartition("/")[2])

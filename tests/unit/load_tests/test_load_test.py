@@ -4,6 +4,7 @@ import importlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,14 @@ def test_a_service_that_is_not_there_makes_the_exit_code_2(run, capsys):
     assert "Cannot start: ConnectionRefusedError" in capsys.readouterr().err
 
 
+def test_a_service_that_has_just_started_is_not_measured_as_faster(run, service):
+    service.start_s = 1.2
+
+    _, [figures] = run("--scenario", "steady", "--rate", "4", "--duration", "0.5")
+
+    assert figures["end_to_end_seconds"]["median"] > 0.5  # each job ends when it is asked for the second time
+
+
 @pytest.mark.parametrize("arguments", [["--scenario", "smok"], ["--url", "localhost:8000"]])
 def test_wrong_usage_makes_the_exit_code_2(run, arguments):
     assert run(*arguments)[0] == 2
@@ -130,6 +139,27 @@ def test_k6_sends_every_photo_once_and_follows_it_to_its_end(k6, service):
     assert_all_different_photos(service.photos, len(service.photos))
     assert 8 <= len(service.photos) <= 9
     assert service.tokens == {"Bearer secret"}
+
+
+def test_k6_does_not_measure_a_service_that_has_just_started_as_faster(k6, service):
+    service.start_s = 1.2
+
+    done = k6(RATE="4")
+
+    [fastest] = re.findall(r"end_to_end_seconds\.+: min=([\d.]+)", done.stdout)
+    assert float(fastest) > 0.5
+
+
+def test_k6_has_a_user_for_each_photo_before_it_is_due(load_tests, photos):
+    environment = {**os.environ, "PHOTOS": str(photos), "SCENARIO": "smoke,steady,spike,soak", "DURATION": "4s"}
+    command = [K6, "inspect", "--include-system-env-vars", load_tests / "load-test.js"]
+    read = subprocess.run(command, env=environment, capture_output=True, check=True)
+
+    users = {name: shape["preAllocatedVUs"] for name, shape in json.loads(read.stdout)["scenarios"].items()}
+    assert users.keys() == {"smoke", "steady", "spike", "soak"}
+    assert users["smoke"] > 5
+    assert users["steady"] == users["soak"] > 4 * 30
+    assert users["spike"] > 5 * 5 + 4 * 100
 
 
 def test_k6_ends_with_99_where_photos_fail(k6, service):
