@@ -47,7 +47,8 @@ class Vault(Protocol):
 class KeyRing(Protocol):
     """Tenants' keys, which wrap the key of each photo: files here; a key management service can do the same.
 
-    `bound` is what wrapped keys are bound to: they can be unwrapped together with the same bytes only.
+    A tenant may have several, of which the newest wraps. `bound` is what wrapped keys are bound to: they can be
+    unwrapped together with the same bytes only.
     """
 
     def wrap(self, data_key: bytes, bound: bytes, *, tenant: str) -> bytes:
@@ -59,7 +60,7 @@ class KeyRing(Protocol):
 
         Raises:
             CropsKeyMissingError: the tenant has no key.
-            CropsUnreadableError: it was wrapped with another one, or for another photo.
+            CropsUnreadableError: it was wrapped with none that the tenant has, or for another photo.
             ConfigurationError: the tenant's key cannot be used.
         """
         ...

@@ -1,15 +1,17 @@
-"""Tenants' keys as files of one folder: `{tenant}.key`, 32 random bytes in base64, for their owner's eyes alone.
+"""Tenants' keys as files of one folder: `{tenant}.key`, for its owner's eyes alone.
 
-They are read anew each time, so one that was deleted is gone for every process at once.
+A line for each key: 32 random bytes in base64. The last one seals; those before it, which it has taken the place of,
+open what they sealed. They are read anew each time, so one that was deleted is gone for every process at once.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +24,8 @@ from streetveil.errors import ConfigurationError, CropsKeyMissingError, CropsUnr
 
 _KEY_BYTES = 32
 _ID_BYTES = 8
-_MAX_FILE = 1024
+_MAX_KEYS = 1000
+_MAX_FILE = 64 * 1024
 _SUFFIX = ".key"
 _OTHERS = 0o077
 
@@ -44,13 +47,14 @@ class KeyFolder:
                 raise ConfigurationError("CROPS_KEYS_DIR must be a folder that nobody but its owner can write into.")
 
     def wrap(self, data_key: bytes, bound: bytes, *, tenant: str) -> bytes:
-        key, nonce = self._key(tenant), os.urandom(NONCE_BYTES)
+        key, nonce = self._keys(tenant)[-1], os.urandom(NONCE_BYTES)
         return _id_of(key) + nonce + AESGCM(key).encrypt(nonce, data_key, bound)
 
     def unwrap(self, wrapped: bytes, bound: bytes, *, tenant: str) -> bytes:
-        key = self._key(tenant)
+        keys = {_id_of(key): key for key in self._keys(tenant)}
+        key = keys.get(wrapped[:_ID_BYTES])
         end = _ID_BYTES + NONCE_BYTES
-        if wrapped[:_ID_BYTES] != _id_of(key):
+        if key is None:
             raise CropsUnreadableError("The key that these crops were sealed with is gone; the tenant has another now.")
         try:
             return AESGCM(key).decrypt(wrapped[_ID_BYTES:end], wrapped[end:], bound)
@@ -67,23 +71,47 @@ class KeyFolder:
         with _told(_name(tenant)):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.check()
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(base64.b64encode(key) + b"\n")
-                file.flush()
-                os.fsync(descriptor)
-            self._sync()
+            with self._locked():
+                if path.exists():
+                    raise FileExistsError
+                self._write(path, [key])
         return _id_of(key).hex()
 
+    def rotate(self, tenant: str) -> str:
+        """Makes a new key that seals from now on; those before it still open what they sealed. Its id.
+
+        Raises:
+            CropsKeyMissingError: there is none yet.
+            ConfigurationError: it cannot be written, or there are too many.
+        """
+        key = os.urandom(_KEY_BYTES)
+        with _told(_name(tenant)), self._locked():
+            keys = self._keys(tenant)
+            if len(keys) >= _MAX_KEYS:
+                raise ConfigurationError(f"{_name(tenant)} has {len(keys)} keys: delete old ones first.")
+            self._write(self._path(tenant), [*keys, key])
+        return _id_of(key).hex()
+
+    def delete_old(self, tenant: str) -> None:
+        """Deletes all keys but the newest: nothing that was sealed before it was made can be read again.
+
+        Raises:
+            CropsKeyMissingError: the tenant has no key.
+            ConfigurationError: they cannot be deleted.
+        """
+        with _told(_name(tenant)), self._locked():
+            self._write(self._path(tenant), self._keys(tenant)[-1:])
+
     def delete(self, tenant: str) -> None:
-        """Deletes the tenant's key: nothing that was sealed with it can be read again.
+        """Deletes the tenant's keys: nothing that was sealed with them can be read again.
 
         Raises:
             CropsKeyMissingError: there is none.
-            ConfigurationError: it cannot be deleted.
+            ConfigurationError: they cannot be deleted.
         """
         path = self._path(tenant)
-        with _told(_name(tenant)):
+        with _told(_name(tenant)), self._locked():
+            _next_to(path).unlink(missing_ok=True)
             try:
                 path.unlink()
             except FileNotFoundError:
@@ -95,15 +123,16 @@ class KeyFolder:
         with _told("CROPS_KEYS_DIR"):
             return sorted(path.stem for path in self._folder.glob(f"*{_SUFFIX}") if is_tenant(path.stem))
 
-    def ids(self) -> dict[str, str]:
-        """The id of each tenant's key.
+    def ids(self) -> dict[str, list[str]]:
+        """The ids of each tenant's keys, the newest first.
 
         Raises:
             ConfigurationError: the folder or a key cannot be used.
         """
-        return {tenant: _id_of(self._key(tenant)).hex() for tenant in self.tenants()}
+        return {tenant: [_id_of(key).hex() for key in reversed(self._keys(tenant))] for tenant in self.tenants()}
 
-    def _key(self, tenant: str) -> bytes:
+    def _keys(self, tenant: str) -> list[bytes]:
+        """The tenant's keys, one or more, the newest last."""
         path = self._path(tenant)
         with _told(_name(tenant)):
             try:
@@ -113,14 +142,39 @@ class KeyFolder:
             with os.fdopen(descriptor, "rb") as file:
                 if os.fstat(descriptor).st_mode & _OTHERS:
                     raise ConfigurationError(f"{_name(tenant)} must be readable by nobody but its owner: chmod 600.")
-                text = file.read(_MAX_FILE)
+                lines = file.read(_MAX_FILE).splitlines()
         try:
-            key = base64.b64decode(text.strip(), validate=True)
+            keys = [base64.b64decode(line.strip(), validate=True) for line in lines]
         except binascii.Error:
-            key = b""
-        if len(key) != _KEY_BYTES:
-            raise ConfigurationError(f"{_name(tenant)} must hold 32 random bytes in base64.")
-        return key
+            keys = []
+        if not keys or any(len(key) != _KEY_BYTES for key in keys):
+            raise ConfigurationError(f"{_name(tenant)} must hold 32 random bytes in base64 on each line.")
+        return keys
+
+    def _write(self, path: Path, keys: Sequence[bytes]) -> None:
+        """Has the file hold these keys, whole or not at all, whenever this ends."""
+        new = _next_to(path)
+        new.unlink(missing_ok=True)  # of a rotation that was broken off
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(base64.b64encode(key) + b"\n" for key in keys)
+            file.flush()
+            os.fsync(descriptor)
+        new.replace(path)
+        self._sync()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Held while keys change: of two who change the same, one would undo what the other did."""
+        try:
+            descriptor = os.open(self._folder, os.O_RDONLY)
+        except FileNotFoundError:
+            raise CropsKeyMissingError("There are no keys: the folder of CROPS_KEYS_DIR is not there.") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _path(self, tenant: str) -> Path:
         if not is_tenant(tenant):
@@ -133,6 +187,11 @@ class KeyFolder:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _next_to(path: Path) -> Path:
+    """Where what is to take the file's place is written first."""
+    return path.with_suffix(".new")
 
 
 def _id_of(key: bytes) -> bytes:

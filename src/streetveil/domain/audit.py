@@ -43,6 +43,7 @@ class AuditAction(StrEnum):
     ERASE = "erase"
     ERASED = "erased"
     EXPIRE = "expire"
+    ROTATE_KEY = "rotate_key"
     DELETE_KEY = "delete_key"
     REFUSE = "refuse"
     PRUNE = "prune"

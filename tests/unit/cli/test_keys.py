@@ -1,4 +1,4 @@
-"""`streetveil keys`: makes, lists and deletes what sealed crops are read with, and tells the audit log."""
+"""`streetveil keys`: makes, rotates, lists and deletes what sealed crops are read with, and tells the audit log."""
 
 import pytest
 
@@ -29,6 +29,17 @@ def test_a_key_is_made_listed_and_deleted(streetveil, folder):
     assert (told.action, told.tenant, told.origin) == (AuditAction.DELETE_KEY, "acme", "cli")
 
 
+def test_a_key_is_rotated_and_what_it_replaced_deleted(streetveil, folder):
+    first = streetveil("keys", "create").stdout.strip()
+    second = streetveil("keys", "rotate").stdout.strip()
+    assert streetveil("keys", "list").stdout == f"default\t{second}\t{first}\n"
+    assert streetveil("keys", "delete", "--old", "--yes").exit_code == 0
+    assert streetveil("keys", "list").stdout == f"default\t{second}\n"
+    with open_database(load_settings().settings) as database, database.snapshot() as snapshot:
+        told = [(event.action, event.details) for event in snapshot.audit.waiting(10)]
+    assert told == [(AuditAction.ROTATE_KEY, {}), (AuditAction.DELETE_KEY, {"what": "old"})]
+
+
 def test_nothing_is_deleted_without_a_yes(streetveil, folder):
     streetveil("keys", "create")
     asked = streetveil("keys", "delete")  # and nobody answers
@@ -40,7 +51,8 @@ def test_nothing_is_deleted_without_a_yes(streetveil, folder):
 def test_what_cannot_be_done_is_said(streetveil, folder, monkeypatch):
     streetveil("keys", "create")
     assert isinstance(streetveil("keys", "create").exception, ConfigurationError)
-    assert isinstance(streetveil("keys", "delete", "--tenant", "acme", "--yes").exception, CropsKeyMissingError)
+    for missing in (("delete", "--yes"), ("delete", "--old", "--yes"), ("rotate",)):
+        assert isinstance(streetveil("keys", *missing, "--tenant", "acme").exception, CropsKeyMissingError)
     assert streetveil("keys", "create", "--tenant", "../acme").exit_code == 2
     monkeypatch.delenv("CROPS_KEYS_DIR")
     assert isinstance(streetveil("keys", "list").exception, ConfigurationError)

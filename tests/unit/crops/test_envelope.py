@@ -1,6 +1,8 @@
 """What is sealed opens with the tenant's key, for the very photo it was sealed for, and in no other way."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -105,23 +107,80 @@ def test_a_key_that_others_can_read_is_not_used(vault, tmp_path):
             vault.seal(PLAIN, OF)
 
 
-@pytest.mark.parametrize("content", [b"", b"c2hvcnQ=", b"not base64!", bytes(range(32)), b"\xff" * 100])
+@pytest.mark.parametrize("content", [b"", b"\n", b"c2hvcnQ=", b"not base64!", bytes(range(32)), b"\xff" * 100])
 def test_a_file_that_is_no_key_is_not_used(vault, tmp_path, content):
-    (tmp_path / "keys/acme.key").write_bytes(content)
-    with pytest.raises(ConfigurationError, match="32 random bytes"):
-        vault.seal(PLAIN, OF)
+    path = tmp_path / "keys/acme.key"
+    key = path.read_bytes()
+    # Not even beside one: what is lost of a file may be the newest.
+    for written in (content, key + b"c2hvcnQ=\n"):
+        path.write_bytes(written)
+        with pytest.raises(ConfigurationError, match="32 random bytes"):
+            vault.seal(PLAIN, OF)
 
 
 def test_keys_are_for_their_owner_s_eyes(keys, tmp_path):
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "keys/acme.key").stat().st_mode & 0o777 == 0o600
     assert keys.ids().keys() == {"acme", "other"}
-    assert len(set(keys.ids().values())) == 2
+    assert keys.ids()["acme"] != keys.ids()["other"]
 
 
 def test_no_key_is_ever_replaced(keys):
     with pytest.raises(ConfigurationError, match="there already"):
         keys.create("acme")
+
+
+def test_after_a_rotation_a_new_key_seals_and_the_old_one_still_opens(vault, keys, tmp_path):
+    before = vault.seal(PLAIN, OF)
+    [first] = keys.ids()["acme"]
+    second = keys.rotate("acme")
+    after = vault.seal(PLAIN, OF)
+    assert [vault.open(sealed, OF) for sealed in (before, after)] == [PLAIN, PLAIN]
+    assert keys.ids()["acme"] == [second, first]
+    assert (tmp_path / "keys/acme.key").stat().st_mode & 0o777 == 0o600
+
+    keys.delete_old("acme")
+    assert vault.open(after, OF) == PLAIN
+    with pytest.raises(CropsUnreadableError, match="gone"):
+        vault.open(before, OF)
+    keys.delete("acme")
+    with pytest.raises(CropsUnreadableError, match="gone"):
+        vault.open(after, OF)
+
+
+def test_of_rotations_at_the_same_time_no_key_is_lost(keys):
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: keys.rotate("acme"), range(20)))
+    assert set(made) < set(keys.ids()["acme"])
+    assert len(keys.ids()["acme"]) == 21
+
+
+def test_a_rotation_that_was_broken_off_leaves_the_keys_as_they_were(vault, keys, tmp_path, monkeypatch):
+    before = vault.seal(PLAIN, OF)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", lambda *_: pytest.fail("the power went"))
+        with pytest.raises(pytest.fail.Exception):
+            keys.rotate("acme")
+    assert vault.open(before, OF) == PLAIN
+    assert len(keys.ids()["acme"]) == 1
+    keys.rotate("acme")
+    assert vault.open(before, OF) == PLAIN
+    keys.delete("acme")
+    keys.delete("other")
+    assert not list((tmp_path / "keys").iterdir())
+
+
+def test_keys_do_not_grow_for_ever(keys, tmp_path):
+    path = tmp_path / "keys/acme.key"
+    path.write_bytes(path.read_bytes() * 1000)
+    with pytest.raises(ConfigurationError, match="delete old ones"):
+        keys.rotate("acme")
+
+
+def test_there_is_nothing_to_rotate_where_there_is_no_key(keys, tmp_path):
+    for folder in (keys, KeyFolder(tmp_path / "nowhere")):
+        with pytest.raises(CropsKeyMissingError):
+            folder.rotate("nobody")
 
 
 def test_a_name_that_is_no_tenant_reaches_no_file(keys):
