@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streetveil.api.errors import problem
+from streetveil.api.watched import path_for_log
 from streetveil.errors import StreetveilError
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -51,16 +52,16 @@ class RequestContext:
             try:
                 await self.app(scope, receive, send_with_headers)
             except ClientDisconnect:
-                log.info("client_disconnected", method=scope["method"], path=scope["path"])
+                log.info("client_disconnected", method=scope["method"], path=path_for_log(scope))
                 return
             except Exception as error:
-                log.exception("request_crashed", method=scope["method"], path=scope["path"])
+                log.exception("request_crashed", method=scope["method"], path=path_for_log(scope))
                 if status:  # too late for an answer: the server cuts the connection, so the client sees it is broken
                     raise
                 await problem(request_id, StreetveilError(str(error)))(scope, receive, send_with_headers)
             level = logging.INFO if status >= HTTPStatus.BAD_REQUEST else logging.DEBUG
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
-            log.log(level, "request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)
+            log.log(level, "request", method=scope["method"], path=path_for_log(scope), status=status, ms=milliseconds)
 
 
 class LingeringRefusal:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from starlette.types import Message, Scope, Send
 
+from streetveil.api.dependencies import canonical_uuid
+
 
 class WatchedSend:
     """Passes an answer on.
@@ -26,3 +28,14 @@ def route_of(scope: Scope) -> str:
     """The pattern of the request's route, not its path: anyone can make up paths."""
     pattern: str = getattr(scope.get("route"), "path", "other")
     return pattern
+
+
+def path_for_log(scope: Scope) -> str:
+    """The request's path where nothing is in it but a route of ours and ids, else as `route_of` has it.
+
+    What else clients write there, by mistake or on purpose, may be the name of a photo, or a token.
+    """
+    if "route" in scope and all(canonical_uuid(str(value)) for value in scope.get("path_params", {}).values()):
+        path: str = scope["path"]
+        return path
+    return route_of(scope)

@@ -67,6 +67,8 @@ def test_no_log_line_has_a_name_a_token_or_a_key(open_embedded, tmp_path, lines)
             connection.execute("UPDATE processed_images SET options = '{' WHERE id = ?", [broken])
         assert service.client.get(f"/status/{broken}").status_code == 500
         assert service.client.delete(f"/jobs/{good}").is_success
+        for address in (f"/status/{NAME}", f"/jobs/{token}/image", f"/{NAME}", f"/jobs/?name={NAME}", f"/blur/{token}"):
+            assert service.client.get(address).status_code in {404, 307}
         service.client.headers["Authorization"] = f"Bearer {token}x"
         assert service.client.get("/jobs").status_code == 401
     # The client of this test logs too, and headers at that.
