@@ -8,12 +8,28 @@ from typing import Any
 import structlog
 
 from streetveil.database.base import Database, UnitOfWork
-from streetveil.domain.audit import Actor, AuditAction, AuditHead, AuditSeal
-from streetveil.domain.job import Clock, utc_now
+from streetveil.domain.audit import Actor, AuditAction, AuditEvent, AuditHead, AuditSeal
+from streetveil.domain.job import Clock, Job, utc_now
 
 _log = structlog.get_logger(__name__)
 
 _AT_A_TIME = 500
+
+
+def recorded(
+    transaction: UnitOfWork, job_id: str, change: Callable[..., bool], event: AuditEvent
+) -> tuple[bool, Job | None]:
+    """Changes a job of the event's tenant because somebody asked, and adds the event where it did change.
+
+    `change` takes the job's id and `now`, and says whether the job was in a state for it. Returned are that and the job
+    as it is now, None where the tenant has no such job.
+    """
+    if transaction.jobs.get(job_id, tenant=event.tenant) is None:
+        return False, None
+    changed = change(job_id, now=event.at)
+    if changed:
+        transaction.audit.add(event)
+    return changed, transaction.jobs.get(job_id)
 
 
 class AuditTrail:

@@ -14,6 +14,7 @@ from streetveil.database.base import Database, UnitOfWork
 from streetveil.domain.audit import SERVICE, Actor, AuditAction
 from streetveil.domain.job import Clock, Job, JobStatus, utc_now
 from streetveil.errors import JobNotFoundError, ObjectMissingError, StorageUnavailableError
+from streetveil.jobs.audit import recorded
 from streetveil.storage.base import ObjectStore
 from streetveil.storage.keys import crops_key, extension_of, metadata_key, parse_key, processed_key
 
@@ -38,17 +39,8 @@ class Erase:
             JobNotFoundError: the tenant has no such job, or it is erased already.
             StorageUnavailableError: the objects could not be removed yet.
         """
-
-        def erase(transaction: UnitOfWork) -> tuple[bool, Job | None]:
-            if transaction.jobs.get(job_id, tenant=tenant) is None:
-                return False, None
-            now = self._clock()
-            erased = transaction.jobs.erase(job_id, now=now)
-            if erased:
-                transaction.audit.add(by.did(AuditAction.ERASE, at=now, job_id=job_id, tenant=tenant))
-            return erased, transaction.jobs.get(job_id)
-
-        erased, job = self._database.transact(erase)
+        event = by.did(AuditAction.ERASE, at=self._clock(), job_id=job_id, tenant=tenant)
+        erased, job = self._database.transact(lambda work: recorded(work, job_id, work.jobs.erase, event))
         if job is None or not (erased or is_unpurged(job)):
             raise JobNotFoundError(f"There is no job {job_id[:40]}.")
         self.purge(job)

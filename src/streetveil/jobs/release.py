@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import structlog
 
-from streetveil.database.base import Database, UnitOfWork
+from streetveil.database.base import Database
 from streetveil.domain.audit import SERVICE, Actor, AuditAction
 from streetveil.domain.job import Clock, Job, JobStatus, utc_now
 from streetveil.errors import IllegalTransitionError, JobNotFoundError
+from streetveil.jobs.audit import recorded
 
 _log = structlog.get_logger(__name__)
 
@@ -26,17 +27,8 @@ class Release:
             JobNotFoundError: the tenant has no such job.
             IllegalTransitionError: it does not need review.
         """
-
-        def release(transaction: UnitOfWork) -> tuple[bool, Job | None]:
-            if transaction.jobs.get(job_id, tenant=tenant) is None:
-                return False, None
-            now = self._clock()
-            released = transaction.jobs.release(job_id, now=now)
-            if released:
-                transaction.audit.add(by.did(AuditAction.RELEASE, at=now, job_id=job_id, tenant=tenant))
-            return released, transaction.jobs.get(job_id)
-
-        released, job = self._database.transact(release)
+        event = by.did(AuditAction.RELEASE, at=self._clock(), job_id=job_id, tenant=tenant)
+        released, job = self._database.transact(lambda work: recorded(work, job_id, work.jobs.release, event))
         if job is None or job.status is JobStatus.ERASED:
             raise JobNotFoundError(f"There is no job {job_id[:40]}.")
         if not released:

@@ -10,6 +10,7 @@ from streetveil.database.base import Database, UnitOfWork
 from streetveil.domain.audit import SERVICE, Actor, AuditAction
 from streetveil.domain.job import Clock, Job, JobStatus, utc_now
 from streetveil.errors import IllegalTransitionError, JobNotFoundError, QuarantinedError
+from streetveil.jobs.audit import recorded
 from streetveil.jobs.quarantine import is_quarantined
 from streetveil.queue.base import JobQueue
 
@@ -35,23 +36,19 @@ class Retry:
             QuarantinedError: its photo ended the processes that worked on it.
             IllegalTransitionError: it neither failed nor needs review, or its original is no longer kept.
         """
+        event = by.did(AuditAction.RETRY, at=self._clock(), job_id=job_id, tenant=tenant, forced=force)
 
         def resubmit(transaction: UnitOfWork) -> tuple[bool, Job | None]:
             before = transaction.jobs.get(job_id, tenant=tenant)
-            if before is None:
-                return False, None
-            if is_quarantined(before) and not force:
+            if before is not None and is_quarantined(before) and not force:
                 raise QuarantinedError(
                     f"Job {job_id} is not retried: its photo ended the processes that worked on it. An operator can "
                     "insist by `streetveil jobs retry --force`."
                 )
-            now = self._clock()
-            moved = transaction.jobs.resubmit(job_id, now=now)
+            moved, job = recorded(transaction, job_id, transaction.jobs.resubmit, event)
             if moved:
-                event = by.did(AuditAction.RETRY, at=now, job_id=job_id, tenant=tenant, forced=force)
-                transaction.audit.add(event)
                 transaction.after_commit(partial(self._queue.put, job_id))
-            return moved, transaction.jobs.get(job_id)
+            return moved, job
 
         moved, job = self._database.transact(resubmit)
         if job is None or job.status is JobStatus.ERASED:
