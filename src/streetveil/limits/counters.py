@@ -23,6 +23,7 @@ _PAUSE_S = 5.0
 
 class _Strategies:
     def __init__(self, storage: Storage) -> None:
+        self.storage = storage
         self.sliding: RateLimiter = SlidingWindowCounterRateLimiter(storage)
         self.fixed: RateLimiter = FixedWindowRateLimiter(storage)
 
@@ -54,8 +55,13 @@ class Counters:
         return self._ask(lambda strategies: strategies.fixed.test(item, name, cost=cost))
 
     def add(self, item: RateLimitItem, name: str, cost: int) -> bool:
-        """Counts `cost` more; False where they are more than fit."""
+        """Counts `cost` more; False where they are more than fit, and then they are to be given back."""
         return self._ask(lambda strategies: strategies.fixed.hit(item, name, cost=cost))
+
+    def give_back(self, item: RateLimitItem, name: str, cost: int) -> None:
+        """Counts `cost` less."""
+        key, seconds = item.key_for(name), item.get_expiry()
+        self._ask(lambda strategies: strategies.storage.incr(key, seconds, amount=-cost))
 
     def ends_in(self, item: RateLimitItem, name: str) -> float:
         """Seconds until that window ends."""

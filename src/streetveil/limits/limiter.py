@@ -44,10 +44,15 @@ class Limiter:
                 raise self._exceeded(item, name)
 
     def photo(self, name: str, size: int) -> None:
-        """As `base.Limits`. Photos that come at the same moment may go past a quota by their number."""
-        self.ensure_room(name, size)
+        """As `base.Limits`. Counted first and judged by what that makes: photos may come at the same moment."""
+        counted = []
         for item, cost in self._quotas(size):
-            self._counters.add(item, name, cost)
+            fits = self._counters.add(item, name, cost)
+            counted.append((item, cost))
+            if not fits:
+                for each, taken in counted:
+                    self._counters.give_back(each, name, taken)
+                raise self._exceeded(item, name)
 
     def _quotas(self, size: int) -> list[tuple[RateLimitItem, int]]:
         return [(item, cost) for item, cost in ((self._photos, 1), (self._bytes, size)) if item is not None]
