@@ -57,8 +57,8 @@ def chained(unit: UnitOfWork) -> None:
     """The job and its record at once, whose number and hash only one transaction at a time can know."""
     job = _job()
     unit.jobs.add(job)
-    if isinstance(unit, SqlUnitOfWork) and unit.jobs._session.get_bind().dialect.name != "sqlite":  # noqa: SLF001
-        unit.jobs._session.execute(text("SELECT holder FROM locks WHERE name = 'chain' FOR UPDATE"))  # noqa: SLF001
+    if isinstance(unit, SqlUnitOfWork) and unit.jobs._connection.dialect.name != "sqlite":  # noqa: SLF001
+        unit.jobs._connection.execute(text("SELECT holder FROM locks WHERE name = 'chain' FOR UPDATE"))  # noqa: SLF001
     event = _ANN.did(AuditAction.SUBMIT, at=job.created_at, job_id=job.id)
     if not unit.audit.append(list(_SEAL.seal([event], unit.audit.head()))):
         raise RuntimeError("two transactions were at the chain's end")

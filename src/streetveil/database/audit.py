@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from streetveil.database.audit_tables import AuditAnchorRecord, AuditInboxRecord, AuditLogRecord
+from streetveil.database.tables import table_of
 from streetveil.domain.audit import (
     AuditAction,
     AuditEvent,
@@ -22,29 +22,33 @@ from streetveil.domain.audit import (
 )
 
 _UNREADABLE = datetime.min.replace(tzinfo=UTC)
+_ACTIONS = {str(action): action for action in AuditAction}
+
+# Made once: to make a statement takes as long as to have it done.
+_ADD = insert(table_of(AuditInboxRecord))
+_APPEND = insert(table_of(AuditLogRecord))
+_WAITING = select(table_of(AuditInboxRecord)).order_by(AuditInboxRecord.place)
+_LOG = select(table_of(AuditLogRecord))
 
 
 class SqlAuditRepository:
-    """An `AuditRepository` within one session's transaction."""
+    """An `AuditRepository` within one connection's transaction."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def add(self, event: AuditEvent) -> None:
-        self._session.connection().execute(insert(AuditInboxRecord).values(id=event.id, **_columns(event)))
+        self._connection.execute(_ADD, {"id": event.id, **_columns(event)})
 
     def waiting(self, limit: int) -> list[AuditEvent]:
-        rows = self._session.scalars(select(AuditInboxRecord).order_by(AuditInboxRecord.place).limit(limit))
-        return [_event(row, row.id) for row in rows]
+        return [_event(row, row.id) for row in self._connection.execute(_WAITING.limit(limit))]
 
     def waiting_of(self, job_id: str) -> list[AuditEvent]:
-        rows = self._session.scalars(
-            select(AuditInboxRecord).where(AuditInboxRecord.job_id == job_id).order_by(AuditInboxRecord.place)
-        )
+        rows = self._connection.execute(_WAITING.where(AuditInboxRecord.job_id == job_id))
         return [_event(row, row.id) for row in rows]
 
     def count_waiting(self) -> int:
-        return self._session.scalar(select(func.count()).select_from(AuditInboxRecord)) or 0
+        return self._connection.scalar(select(func.count()).select_from(AuditInboxRecord)) or 0
 
     def append(self, records: Sequence[AuditRecord]) -> bool:
         rows = [
@@ -58,37 +62,37 @@ class SqlAuditRepository:
             for record in records
         ]
         try:
-            self._session.connection().execute(insert(AuditLogRecord), rows)
+            self._connection.execute(_APPEND, rows)
         except IntegrityError:  # another process was the first
-            self._session.rollback()
+            self._connection.rollback()
             return False
         ids = [record.event.id for record in records]
-        self._session.connection().execute(delete(AuditInboxRecord).where(AuditInboxRecord.id.in_(ids)))
+        self._connection.execute(delete(AuditInboxRecord).where(AuditInboxRecord.id.in_(ids)))
         return True
 
     def head(self) -> AuditHead:
         columns = select(AuditLogRecord.number, AuditLogRecord.hash)
-        row = self._session.execute(columns.order_by(AuditLogRecord.number.desc()).limit(1)).one_or_none()
+        row = self._connection.execute(columns.order_by(AuditLogRecord.number.desc()).limit(1)).one_or_none()
         anchor = self.anchor()
         return AuditHead(*row) if row is not None and row.number > anchor.number else anchor
 
     def anchor(self) -> AuditHead:
         columns = select(AuditAnchorRecord.number, AuditAnchorRecord.hash)
-        row = self._session.execute(columns.order_by(AuditAnchorRecord.number.desc()).limit(1)).one_or_none()
+        row = self._connection.execute(columns.order_by(AuditAnchorRecord.number.desc()).limit(1)).one_or_none()
         return AuditHead(*row) if row is not None else AuditHead()
 
     def records(self, *, after: int, limit: int) -> list[AuditRecord]:
-        statement = select(AuditLogRecord).where(AuditLogRecord.number > after)
-        return [_record(row) for row in self._session.scalars(statement.order_by(AuditLogRecord.number).limit(limit))]
+        statement = _LOG.where(AuditLogRecord.number > after).order_by(AuditLogRecord.number).limit(limit)
+        return [_record(row) for row in self._connection.execute(statement)]
 
     def newest(self, limit: int, *, job_id: str | None = None) -> list[AuditRecord]:
-        statement = select(AuditLogRecord).order_by(AuditLogRecord.number.desc()).limit(limit)
+        statement = _LOG.order_by(AuditLogRecord.number.desc()).limit(limit)
         if job_id is not None:
             statement = statement.where(AuditLogRecord.job_id == job_id)
-        return [_record(row) for row in self._session.scalars(statement)]
+        return [_record(row) for row in self._connection.execute(statement)]
 
     def last_before(self, moment: datetime) -> AuditHead | None:
-        first_kept = self._session.scalar(
+        first_kept = self._connection.scalar(
             select(AuditLogRecord.number)
             .where(AuditLogRecord.at >= moment_text(moment))
             .order_by(AuditLogRecord.number)
@@ -97,17 +101,17 @@ class SqlAuditRepository:
         columns = select(AuditLogRecord.number, AuditLogRecord.hash).order_by(AuditLogRecord.number.desc()).limit(1)
         if first_kept is not None:
             columns = columns.where(AuditLogRecord.number < first_kept)
-        row = self._session.execute(columns).one_or_none()
+        row = self._connection.execute(columns).one_or_none()
         return AuditHead(*row) if row is not None else None
 
     def move_anchor(self, to: AuditHead) -> None:
-        self._session.connection().execute(insert(AuditAnchorRecord).values(number=to.number, hash=to.hash))
+        self._connection.execute(insert(AuditAnchorRecord).values(number=to.number, hash=to.hash))
 
     def drop(self, limit: int) -> int:
         numbers = select(AuditLogRecord.number).where(AuditLogRecord.number <= self.anchor().number)
-        last = self._session.scalars(numbers.order_by(AuditLogRecord.number).limit(limit)).all()
+        last = self._connection.scalars(numbers.order_by(AuditLogRecord.number).limit(limit)).all()
         if last:
-            self._session.connection().execute(delete(AuditLogRecord).where(AuditLogRecord.number <= last[-1]))
+            self._connection.execute(delete(AuditLogRecord).where(AuditLogRecord.number <= last[-1]))
         return len(last)
 
 
@@ -124,16 +128,16 @@ def _columns(event: AuditEvent) -> dict[str, Any]:
     }
 
 
-def _record(row: AuditLogRecord) -> AuditRecord:
+def _record(row: Row[Any]) -> AuditRecord:
     return AuditRecord(row.number, _event(row, row.event_id), row.previous, row.hash)
 
 
-def _event(row: AuditInboxRecord | AuditLogRecord, event_id: str) -> AuditEvent:
+def _event(row: Row[Any], event_id: str) -> AuditEvent:
     """The event of a row, whatever somebody wrote into it: what cannot be read has not the hash that was sealed."""
     return AuditEvent(
         id=event_id,
         at=_moment(row.at),
-        action=AuditAction(row.action) if row.action in set(AuditAction) else row.action,
+        action=_ACTIONS.get(row.action, row.action),
         actor=row.actor,
         tenant=row.tenant,
         job_id=row.job_id,

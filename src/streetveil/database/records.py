@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from streetveil.database.tables import JobRecord
+from sqlalchemy import Row
+
 from streetveil.domain.detections import Label
 from streetveil.domain.job import Job, JobFailure, JobResult, JobStatus
 from streetveil.domain.options import JobOptions
@@ -14,7 +15,7 @@ _MAX_DETAIL_LENGTH = 2000
 _MAX_WORKER_ID_LENGTH = 128
 
 
-def job_of(row: JobRecord) -> Job:
+def job_of(row: Row[Any]) -> Job:
     """The job a row is about."""
     return Job(
         id=row.id,
@@ -157,7 +158,7 @@ ERASED_COLUMNS: Mapping[str, Any] = {
 }
 
 
-def _result_of(row: JobRecord) -> JobResult | None:
+def _result_of(row: Row[Any]) -> JobResult | None:
     if row.processed_key is None:
         return None
     return JobResult(

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
-from streetveil.database.tables import JobRecord, WorkerRecord
+from streetveil.database.tables import JobRecord, WorkerRecord, table_of
 from streetveil.domain.job import JobStatus
 from streetveil.domain.reports import Confidence, Percentiles, RecentJobs, WorkerSeen
 
@@ -24,63 +23,63 @@ def of_tenant(tenant: str | None) -> list[ColumnElement[bool]]:
     return [] if tenant is None else [JobRecord.tenant == tenant]
 
 
-def waiting(session: Session, tenant: str | None) -> int:
+def waiting(connection: Connection, tenant: str | None) -> int:
     """How many jobs are submitted."""
     submitted = JobRecord.status == JobStatus.SUBMITTED, *of_tenant(tenant)
-    return session.scalar(select(func.count()).where(*submitted)) or 0
+    return connection.scalar(select(func.count()).where(*submitted)) or 0
 
 
-def counts(session: Session, tenant: str | None, since: datetime) -> Mapping[JobStatus, int]:
+def counts(connection: Connection, tenant: str | None, since: datetime) -> Mapping[JobStatus, int]:
     """Jobs that wait, for a worker or a person, and those that ended at `since` or later."""
     by_status = select(JobRecord.status, func.count()).group_by(JobRecord.status)
     still_open = *of_tenant(tenant), JobRecord.status.in_(_OPEN)
     ended = JobRecord.status.in_(_ENDED), JobRecord.finished_at >= since
-    found = dict(session.execute(by_status.where(*still_open)).all())
-    found |= dict(session.execute(_by_end(by_status.where(*ended), tenant)).all())
+    found = dict(connection.execute(by_status.where(*still_open)).all())
+    found |= dict(connection.execute(_by_end(by_status.where(*ended), tenant)).all())
     return {status: found.get(status.value, 0) for status in (*_OPEN, *_ENDED)}
 
 
-def batch_counts(session: Session, batch_id: str) -> Mapping[JobStatus, int]:
+def batch_counts(connection: Connection, batch_id: str) -> Mapping[JobStatus, int]:
     """A batch's jobs per status but `erased`."""
     statement = select(JobRecord.status, func.count()).where(JobRecord.batch_id == batch_id).group_by(JobRecord.status)
-    found = dict(session.execute(statement).all())
+    found = dict(connection.execute(statement).all())
     return {status: found.get(status.value, 0) for status in (*_OPEN, *_ENDED)}
 
 
-def completed_since(session: Session, tenant: str | None, moment: datetime) -> int:
+def completed_since(connection: Connection, tenant: str | None, moment: datetime) -> int:
     """How many jobs were completed at `moment` or later."""
     completed = JobRecord.status == JobStatus.COMPLETED, JobRecord.finished_at >= moment
-    return session.scalar(_by_end(select(func.count()).where(*completed), tenant)) or 0
+    return connection.scalar(_by_end(select(func.count()).where(*completed), tenant)) or 0
 
 
-def failures(session: Session, tenant: str | None, since: datetime) -> Mapping[str, int]:
+def failures(connection: Connection, tenant: str | None, since: datetime) -> Mapping[str, int]:
     """Jobs that failed at `since` or later by the code of their error."""
     statement = (
         select(JobRecord.error_code, func.count())
         .where(JobRecord.status == JobStatus.FAILED, JobRecord.finished_at >= since)
         .group_by(JobRecord.error_code)
     )
-    return {code or "unknown": count for code, count in session.execute(_by_end(statement, tenant))}
+    return {code or "unknown": count for code, count in connection.execute(_by_end(statement, tenant))}
 
 
-def last_failed(session: Session, tenant: str | None, since: datetime, limit: int) -> list[JobRecord]:
+def last_failed(connection: Connection, tenant: str | None, since: datetime, limit: int) -> list[Row[Any]]:
     """The jobs that failed last, at `since` or later, newest first."""
     statement = (
-        select(JobRecord)
+        select(table_of(JobRecord))
         .where(JobRecord.status == JobStatus.FAILED, JobRecord.finished_at >= since)
         .order_by(JobRecord.finished_at.desc())
         .limit(limit)
     )
-    return list(session.scalars(_by_end(statement, tenant)))
+    return list(connection.execute(_by_end(statement, tenant)))
 
 
-def oldest_submission(session: Session, tenant: str | None) -> datetime | None:
+def oldest_submission(connection: Connection, tenant: str | None) -> datetime | None:
     """When the submitted job that waits longest was submitted."""
     submitted = JobRecord.status == JobStatus.SUBMITTED, *of_tenant(tenant)
-    return session.scalar(select(func.min(JobRecord.submitted_at)).where(*submitted))
+    return connection.scalar(select(func.min(JobRecord.submitted_at)).where(*submitted))
 
 
-def recent(session: Session, tenant: str | None, since: datetime, limit: int) -> RecentJobs:
+def recent(connection: Connection, tenant: str | None, since: datetime, limit: int) -> RecentJobs:
     """Figures over the newest `limit` jobs that were completed at `since` or later."""
     statement = (
         select(
@@ -99,7 +98,7 @@ def recent(session: Session, tenant: str | None, since: datetime, limit: int) ->
         .order_by(JobRecord.finished_at.desc())
         .limit(limit)
     )
-    rows = session.execute(_by_end(statement, tenant)).all()
+    rows = connection.execute(_by_end(statement, tenant)).all()
     return RecentJobs(
         latency=Percentiles.of([(row.finished_at - row.submitted_at).total_seconds() for row in rows]),
         processing_time=Percentiles.of([row.processing_time for row in rows]),
@@ -108,7 +107,7 @@ def recent(session: Session, tenant: str | None, since: datetime, limit: int) ->
             "license_plate": _confidence([(row.plates, row.plate_confidence_sum) for row in rows]),
             "vehicle": _confidence([(row.vehicles, row.vehicle_confidence_sum) for row in rows]),
         },
-        workers=_workers(session, since, [(row.worker_id, row.finished_at) for row in rows]),
+        workers=_workers(connection, since, [(row.worker_id, row.finished_at) for row in rows]),
     )
 
 
@@ -129,7 +128,7 @@ def _confidence(per_job: list[tuple[int, float]]) -> Confidence:
 
 
 def _workers(
-    session: Session, since: datetime, completions: list[tuple[str | None, datetime]]
+    connection: Connection, since: datetime, completions: list[tuple[str | None, datetime]]
 ) -> tuple[WorkerSeen, ...]:
     """Those that live, and those that have ended since and completed jobs before."""
     completed: dict[str, int] = {}
@@ -139,7 +138,7 @@ def _workers(
             completed[worker_id] = completed.get(worker_id, 0) + 1
             last[worker_id] = max(last.get(worker_id, moment), moment)
     seen = {worker_id: WorkerSeen(worker_id, 0, completed[worker_id], last[worker_id]) for worker_id in completed}
-    for row in session.scalars(select(WorkerRecord).where(WorkerRecord.last_seen_at >= since)):
+    for row in connection.execute(select(table_of(WorkerRecord)).where(WorkerRecord.last_seen_at >= since)):
         seen[row.id] = WorkerSeen(
             id=row.id,
             processing=row.busy,

@@ -12,7 +12,6 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.orm import Session
 
 from streetveil.database import schema
 from streetveil.database.audit import SqlAuditRepository
@@ -33,15 +32,15 @@ _PATIENCE_S = 3.0
 
 
 class SqlUnitOfWork:
-    """One transaction of one session."""
+    """One transaction of one connection."""
 
-    def __init__(self, session: Session) -> None:
-        self.jobs = SqlJobRepository(session)
-        self.batches = SqlBatchRepository(session)
-        self.workers = SqlWorkerRepository(session)
-        self.turns = SqlTurnRepository(session)
-        self.webhooks = SqlWebhookRepository(session)
-        self.audit = SqlAuditRepository(session)
+    def __init__(self, connection: Connection) -> None:
+        self.jobs = SqlJobRepository(connection)
+        self.batches = SqlBatchRepository(connection)
+        self.workers = SqlWorkerRepository(connection)
+        self.turns = SqlTurnRepository(connection)
+        self.webhooks = SqlWebhookRepository(connection)
+        self.audit = SqlAuditRepository(connection)
         self._actions: list[Callable[[], None]] = []
 
     def after_commit(self, action: Callable[[], None]) -> None:
@@ -73,11 +72,11 @@ class SqlDatabase:
             tries += 1
             committing = False
             try:
-                with Session(self._writing, expire_on_commit=False) as session:
-                    unit = SqlUnitOfWork(session)
+                with self._writing.connect() as connection:
+                    unit = SqlUnitOfWork(connection)
                     result = work(unit)
                     committing = True
-                    session.commit()
+                    connection.commit()
             except (DBAPIError, PoolTimeoutError) as error:
                 again = can_be_repeated(error, committing=committing) and tries < _TRIES
                 if not again or time.monotonic() - started > _PATIENCE_S:
@@ -92,8 +91,8 @@ class SqlDatabase:
     @contextmanager
     def snapshot(self) -> Iterator[SqlUnitOfWork]:
         try:
-            with Session(self._engine, expire_on_commit=False) as session:
-                yield SqlUnitOfWork(session)
+            with self._engine.connect() as connection:
+                yield SqlUnitOfWork(connection)
         except (DBAPIError, PoolTimeoutError) as error:
             self._raise(error)
 

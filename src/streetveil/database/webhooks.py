@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Index, String, Update, delete, insert, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import Connection, Index, Row, String, Update, bindparam, delete, insert, select, update
+from sqlalchemy.orm import Mapped, mapped_column
 
-from streetveil.database.tables import _MARIADB, _MYSQL, Base, Id, Tenant, UtcDateTime
+from streetveil.database.tables import _MARIADB, _MYSQL, Base, Id, Tenant, UtcDateTime, table_of
 from streetveil.domain.job import Job, JobStatus
 from streetveil.domain.webhooks import Delivery, WebhookReport
 
@@ -44,29 +45,34 @@ class WebhookRecord(Base):
     __table_args__ = (Index(None, "due_at"), _MYSQL | _MARIADB)  # due
 
 
-def follow(session: Session, job_id: str, to: JobStatus, now: datetime) -> None:
+_WEBHOOKS = table_of(WebhookRecord)
+_OWN = WebhookRecord.job_id == bindparam("job")
+# Made once, for every job that ends has it done.
+_TELL = update(_WEBHOOKS).where(_OWN).values(number=WebhookRecord.number + 1, delivered_at=None, attempts=0, error=None)
+_FORGET = delete(_WEBHOOKS).where(_OWN)
+_REPORT = select(_WEBHOOKS).where(_OWN)
+
+
+def follow(connection: Connection, job_id: str, to: JobStatus, now: datetime) -> None:
     """What a job's transition, made in the same transaction, means for its webhook."""
-    own = WebhookRecord.job_id == job_id
     if to in _ENDS:
-        message = {"number": WebhookRecord.number + 1, "status": to.value, "ended_at": now, "due_at": now}
-        fresh = {"delivered_at": None, "attempts": 0, "error": None}
-        session.connection().execute(update(WebhookRecord).where(own).values(**message, **fresh))
+        connection.execute(_TELL, {"job": job_id, "status": to.value, "ended_at": now, "due_at": now})
     elif to is JobStatus.ERASED:
-        session.connection().execute(delete(WebhookRecord).where(own))
+        connection.execute(_FORGET, {"job": job_id})
 
 
 class SqlWebhookRepository:
-    """A `WebhookRepository` within one session's transaction."""
+    """A `WebhookRepository` within one connection's transaction."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def add(self, job: Job, url: str) -> None:
         values = {"job_id": job.id, "tenant": job.tenant, "url": url, "created_at": job.created_at}
-        self._session.connection().execute(insert(WebhookRecord).values(**values, number=0, attempts=0))
+        self._connection.execute(insert(WebhookRecord).values(**values, number=0, attempts=0))
 
     def report(self, job_id: str) -> WebhookReport | None:
-        row = self._session.scalars(select(WebhookRecord).where(WebhookRecord.job_id == job_id)).one_or_none()
+        row = self._connection.execute(_REPORT, {"job": job_id}).one_or_none()
         if row is None:
             return None
         if row.number == 0:
@@ -76,8 +82,8 @@ class SqlWebhookRepository:
         return WebhookReport("given_up" if row.due_at is None else "due", row.attempts, row.error)
 
     def due(self, now: datetime, limit: int) -> list[Delivery]:
-        statement = select(WebhookRecord).where(WebhookRecord.due_at <= now).order_by(WebhookRecord.due_at)
-        rows = self._session.scalars(statement.limit(limit).execution_options(populate_existing=True))
+        statement = select(_WEBHOOKS).where(WebhookRecord.due_at <= now).order_by(WebhookRecord.due_at)
+        rows = self._connection.execute(statement.limit(limit))
         return [delivery for row in rows if (delivery := _delivery(row)) is not None]
 
     def claim(self, delivery: Delivery, *, now: datetime, until: datetime) -> Delivery | None:
@@ -99,7 +105,7 @@ class SqlWebhookRepository:
         return self._change(_of(claimed).values(due_at=None, error=error[:_MAX_ERROR_LENGTH]))
 
     def _change(self, statement: Update) -> bool:
-        return self._session.connection().execute(statement).rowcount == 1
+        return self._connection.execute(statement).rowcount == 1
 
 
 def _of(delivery: Delivery) -> Update:
@@ -112,7 +118,7 @@ def _of(delivery: Delivery) -> Update:
     )
 
 
-def _delivery(row: WebhookRecord) -> Delivery | None:
+def _delivery(row: Row[Any]) -> Delivery | None:
     if row.status is None or row.ended_at is None:
         return None
     return Delivery(

@@ -153,7 +153,7 @@ def kill(database):
     """Makes the server end the connection that `transaction` is on."""
 
     def act(transaction):
-        mine = transaction.jobs._session.connection()
+        mine = transaction.jobs._connection
         number = mine.execute(text("SELECT CONNECTION_ID()")).scalar()
         with database._engine.connect() as other:
             other.execute(text(f"KILL {number}"))
