@@ -19,8 +19,9 @@ class Patience:
     """How many connections one server may have, and how long it waits for each.
 
     Attributes:
-        most: where there are more, one that is in no request ends: of those that never sent one the oldest, and only
-            where there are none of these the one that has been without a request for the longest time.
+        most: where there are more, one ends. Of those that never sent a request the oldest; where there are none, the
+            one that has been without a request for the longest time; where all are in requests, the one that has left
+            its answer unread for the longest time.
         head_s: so long a client may take from connecting, or from the first byte of a request, to the end of its head.
         unread_s: so long a client may leave an answer unread.
     """
@@ -30,6 +31,7 @@ class Patience:
     unread_s: float
     _silent: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
     _kept: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
+    _unread: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
 
     def protocol(self) -> type[asyncio.Protocol]:
         """What uvicorn takes as `http`; for one server."""
@@ -48,11 +50,20 @@ class Patience:
         self._silent.pop(connection, None)
         self._kept.pop(connection, None)
 
+    def unread(self, connection: PatientProtocol) -> None:
+        """Notes that an answer waits for its client to read on."""
+        self._unread[connection] = None
+
+    def read(self, connection: PatientProtocol) -> None:
+        """Notes that no answer waits there any more."""
+        self._unread.pop(connection, None)
+
     def make_room(self, newest: PatientProtocol) -> None:
-        """Ends one connection: `newest`, which was the last to be made, only where all others are in requests."""
-        others = (connection for connection in chain(self._silent, self._kept) if connection is not newest)
-        victim = next(others, newest)
+        """Ends one connection: `newest`, which was the last to be made, only where all others are being worked for."""
+        waiting = chain(self._silent, self._kept, self._unread)
+        victim = next((connection for connection in waiting if connection is not newest), newest)
         self.busy(victim)
+        self.read(victim)
         victim.transport.abort()
 
 
@@ -87,6 +98,7 @@ class PatientProtocol(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self.patience.unread(self)
         self._unread_timer = self.loop.call_later(self.patience.unread_s, self.transport.abort)
 
     def resume_writing(self) -> None:
@@ -109,6 +121,7 @@ class PatientProtocol(H11Protocol):
             self._head_timer = None
 
     def _stop_unread_timer(self) -> None:
+        self.patience.read(self)
         if self._unread_timer is not None:
             self._unread_timer.cancel()
             self._unread_timer = None

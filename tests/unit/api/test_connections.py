@@ -179,6 +179,25 @@ def test_those_that_were_answered_make_room_where_nobody_else_is_idle(serving):
         assert b"fine" in ask(newest)
 
 
+def test_who_reads_an_answer_slowly_makes_room_where_nobody_is_idle(serving):
+    with serving(most=3, unread_s=60) as connect:
+        working = connect()
+        begin_request(working)
+        slow = [connect(), connect()]
+        for client in slow:
+            client.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.recv(1)  # the answer has begun
+        newest = connect()
+        assert b"fine" in ask(newest)
+        begin_request(newest)
+        assert b"fine" in ask(connect())
+
+        assert all(is_cut(client) for client in slow)
+        for client in (working, newest):
+            client.sendall(b"b")
+            assert answer_to(client)
+
+
 def test_where_all_are_in_requests_a_new_one_is_cut(serving):
     with serving(most=1) as connect:
         working = connect()
