@@ -12,7 +12,8 @@ from rich.table import Table
 from streetveil.bootstrap import open_for_operators
 from streetveil.cli.operator import operator
 from streetveil.cli.quiet import log_quietly
-from streetveil.domain.access import DEFAULT_TENANT, is_tenant
+from streetveil.cli.tenant import tenant_name
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import Job, JobStatus
 from streetveil.domain.reports import JobFilter
 from streetveil.jobs.quarantine import is_quarantined
@@ -20,14 +21,7 @@ from streetveil.settings import Settings, load_settings
 
 _PAGE = 100
 
-
-def _tenant(name: str) -> str:
-    if not is_tenant(name):
-        raise typer.BadParameter("a tenant's name is 1 to 32 of a-z, 0-9 and inner hyphens")
-    return name
-
-
-TenantOption = Annotated[str, typer.Option("--tenant", metavar="NAME", callback=_tenant, help="Whose jobs.")]
+_Tenant = Annotated[str, typer.Option("--tenant", metavar="NAME", callback=tenant_name, help="Whose jobs.")]
 
 
 def build_app() -> typer.Typer:
@@ -44,7 +38,7 @@ def list_jobs(
     status: Annotated[JobStatus | None, typer.Option(help="Only jobs in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most N jobs, newest first.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of a table.")] = False,
-    tenant: TenantOption = DEFAULT_TENANT,
+    tenant: _Tenant = DEFAULT_TENANT,
 ) -> None:
     """List jobs, newest first."""
     with open_for_operators(_quiet_settings()) as services:
@@ -74,7 +68,7 @@ def list_jobs(
 
 def show(
     job_id: Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")],
-    tenant: TenantOption = DEFAULT_TENANT,
+    tenant: _Tenant = DEFAULT_TENANT,
 ) -> None:
     """Print all that is known about a job, as JSON."""
     with open_for_operators(_quiet_settings()) as services:
@@ -94,7 +88,7 @@ def retry(
     force: Annotated[
         bool, typer.Option("--force", help="Also photos that ended the processes which worked on them.")
     ] = False,
-    tenant: TenantOption = DEFAULT_TENANT,
+    tenant: _Tenant = DEFAULT_TENANT,
 ) -> None:
     """Queue jobs again that failed or need review. An embedded service sees them within MAINTAIN_INTERVAL_S seconds."""
     if bool(job_ids) == every:
@@ -120,7 +114,7 @@ def retry(
 
 def release(
     job_ids: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs that need review.")],
-    tenant: TenantOption = DEFAULT_TENANT,
+    tenant: _Tenant = DEFAULT_TENANT,
 ) -> None:
     """Hand out results that were held back, as they are. `streetveil jobs show` says where to look at one first."""
     with open_for_operators(_quiet_settings()) as services:

@@ -9,7 +9,8 @@ import typer
 
 from streetveil.bootstrap import key_folder, open_for_operators
 from streetveil.cli.operator import operator
-from streetveil.domain.access import DEFAULT_TENANT, is_tenant
+from streetveil.cli.tenant import tenant_name
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.audit import AuditAction
 from streetveil.errors import CropsKeyMissingError
 from streetveil.settings import Settings, load_settings
@@ -17,7 +18,7 @@ from streetveil.settings import Settings, load_settings
 if TYPE_CHECKING:
     from streetveil.crops.keys import KeyFolder
 
-_Tenant = Annotated[str, typer.Option(metavar="NAME", help="Whose key it is.")]
+_Tenant = Annotated[str, typer.Option(metavar="NAME", callback=tenant_name, help="Whose key it is.")]
 
 
 def build_app() -> typer.Typer:
@@ -32,13 +33,11 @@ def build_app() -> typer.Typer:
 
 def create(tenant: _Tenant = DEFAULT_TENANT) -> None:
     """Make a tenant's key, and print its id. A copy of the file is a copy of the key."""
-    _check(tenant)
     typer.echo(key_folder(load_settings().settings).create(tenant))
 
 
 def rotate(tenant: _Tenant = DEFAULT_TENANT) -> None:
     """Make a tenant a new key that seals from now on, and print its id. Its old ones still open what they sealed."""
-    _check(tenant)
     settings = load_settings().settings
     keys = _keys_of(tenant, settings)
     _record(AuditAction.ROTATE_KEY, tenant, settings)
@@ -57,7 +56,6 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
 ) -> None:
     """Delete a tenant's key: what was sealed with it can never be read again. Copies in backups are yours to delete."""
-    _check(tenant)
     settings = load_settings().settings
     keys = _keys_of(tenant, settings)
     which = "that were sealed before the last rotation" if old else "of all times"
@@ -81,8 +79,3 @@ def _record(action: AuditAction, tenant: str, settings: Settings, **details: str
     """Tells the audit log before it is done: what cannot be recorded is not done."""
     with open_for_operators(settings) as services:
         services.audit.record(action, replace(operator(), tenant=tenant), **details)
-
-
-def _check(tenant: str) -> None:
-    if not is_tenant(tenant):
-        raise typer.BadParameter("must be 1 to 32 of a-z, 0-9 and inner hyphens", param_hint="--tenant")

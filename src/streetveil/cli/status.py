@@ -15,19 +15,13 @@ from rich.live import Live
 from streetveil.api.schemas.reports import QueueState, ServiceStats
 from streetveil.bootstrap import Services, open_for_operators
 from streetveil.cli.status_screen import Look, screen
-from streetveil.domain.access import is_tenant
+from streetveil.cli.tenant import tenant_name
 from streetveil.domain.job import JobStatus
 from streetveil.errors import StreetveilError
 from streetveil.observability.logs import configure_logging
 from streetveil.settings import load_settings
 
 _FAILURES_SHOWN = 10
-
-
-def _tenant(name: str | None) -> str | None:
-    if name is not None and not is_tenant(name):
-        raise typer.BadParameter("a tenant's name is 1 to 32 of a-z, 0-9 and inner hyphens")
-    return name
 
 
 def status(
@@ -37,7 +31,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print it once, as one JSON object.")] = False,
     every: Annotated[float, typer.Option(min=0.2, max=3600, metavar="SECONDS", help="Time between two looks.")] = 2.0,
     tenant: Annotated[
-        str | None, typer.Option("--tenant", metavar="NAME", callback=_tenant, help="Only this tenant's jobs.")
+        str | None, typer.Option("--tenant", metavar="NAME", callback=tenant_name, help="Only this tenant's jobs.")
     ] = None,
 ) -> None:
     """Show rates, queue, workers and failures, live; Ctrl-C ends it.

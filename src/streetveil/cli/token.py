@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from streetveil.bootstrap import build_token_issuer
-from streetveil.domain.access import DEFAULT_TENANT, Principal, Scope, is_tenant
+from streetveil.cli.tenant import tenant_name
+from streetveil.domain.access import DEFAULT_TENANT, Principal, Scope
 from streetveil.settings import load_settings
 
 # Nothing but a new key takes a token back.
@@ -34,7 +35,9 @@ def create(
     expires: Annotated[
         str, typer.Option(metavar="TIME", help="How long it holds: 90d, 12h, 30m. At most a year.")
     ] = "30d",
-    tenant: Annotated[str, typer.Option(metavar="NAME", help="Whose photos they work with.")] = DEFAULT_TENANT,
+    tenant: Annotated[
+        str, typer.Option(metavar="NAME", callback=tenant_name, help="Whose photos they work with.")
+    ] = DEFAULT_TENANT,
     private_key: Annotated[
         Path | None,
         typer.Option(metavar="FILE", dir_okay=False, help="Key to sign with, in PEM, instead of JWT_SECRET."),
@@ -46,8 +49,6 @@ def create(
     """
     if not 0 < len(subject) <= _MAX_SUBJECT or not subject.isprintable():
         raise typer.BadParameter(f"must be 1 to {_MAX_SUBJECT} printable characters", param_hint="--subject")
-    if not is_tenant(tenant):
-        raise typer.BadParameter("must be 1 to 32 of a-z, 0-9 and inner hyphens", param_hint="--tenant")
     principal = Principal(subject, tenant, _scopes(scopes))
     lifetime = _lifetime(expires)
     issuer = build_token_issuer(load_settings().settings, private_key)

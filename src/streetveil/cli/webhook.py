@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from streetveil.bootstrap import webhook_secret
-from streetveil.domain.access import DEFAULT_TENANT, is_tenant
+from streetveil.cli.tenant import tenant_name
+from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.settings import load_settings
 
 
@@ -24,12 +25,12 @@ def _group() -> None:
 
 
 def secret(
-    tenant: Annotated[str, typer.Option(metavar="NAME", help="Whose receivers it is for.")] = DEFAULT_TENANT,
+    tenant: Annotated[
+        str, typer.Option(metavar="NAME", callback=tenant_name, help="Whose receivers it is for.")
+    ] = DEFAULT_TENANT,
 ) -> None:
     """Print the secret by which a tenant's receivers check signatures, and nothing else.
 
     It is made of WEBHOOK_SECRET and the tenant's name. Give it to nobody else, and WEBHOOK_SECRET itself to nobody.
     """
-    if not is_tenant(tenant):
-        raise typer.BadParameter("must be 1 to 32 of a-z, 0-9 and inner hyphens", param_hint="--tenant")
     typer.echo(webhook_secret(load_settings().settings, tenant))
