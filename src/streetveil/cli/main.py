@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -14,10 +15,12 @@ from typer.core import TyperGroup
 from streetveil import __version__
 from streetveil.cli.later import CommandLater
 from streetveil.cli.text import visible
-from streetveil.errors import StreetveilError
+from streetveil.errors import StreetveilError, UnwritableOutputError
 
 # sysexits.h has no code for "some files failed"; 1 is that, 2 is click's for wrong usage, 3 is ours for all else.
 EXIT_ERROR = 3
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 # Each verb's place, and the first line of its help, which a test compares: listing them all imports none of them.
 _VERBS = (
@@ -38,7 +41,7 @@ _VERBS = (
     ("jobs", "jobs:build_app", "List, show and retry jobs."),
     ("audit", "audit:build_app", "Show and verify who did what to which job."),
     ("token", "token:build_app", "Make tokens for AUTH_MODE=jwt."),
-    ("keys", "keys:build_app", "Make, list and delete the keys that sealed crops are read with."),
+    ("keys", "keys:build_app", "Make, rotate, list and delete the keys of sealed crops."),
     ("db", "database:build_app", "Bring the database to this version's schema, or check it."),
     ("webhook", "webhook:build_app", "Tell what receivers of webhooks need."),
     ("config", "config:build_app", "Show the settings in force."),
@@ -92,7 +95,17 @@ def run() -> None:
     try:
         build_app()()
     except StreetveilError as error:
-        Console(stderr=True).print(
-            f"[red]error[/red] ({error.code}): {escape(visible(error.detail))}", highlight=False, soft_wrap=True
-        )
-        sys.exit(EXIT_ERROR)
+        _end(error)
+    except OSError as error:
+        # Of a file's own errors each verb tells itself; these come without a file, from printing to a full disk.
+        if error.filename is not None or error.errno not in _NO_ROOM:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the exit
+        _end(UnwritableOutputError(f"The output cannot be written: {error.strerror}."))
+
+
+def _end(error: StreetveilError) -> NoReturn:
+    Console(stderr=True).print(
+        f"[red]error[/red] ({error.code}): {escape(visible(error.detail))}", highlight=False, soft_wrap=True
+    )
+    sys.exit(EXIT_ERROR)
