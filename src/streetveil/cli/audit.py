@@ -13,10 +13,9 @@ from rich.table import Table
 
 from streetveil.bootstrap import open_for_operators
 from streetveil.cli.operator import operator
-from streetveil.cli.quiet import log_quietly
+from streetveil.cli.quiet import quiet_settings
 from streetveil.cli.text import visible
 from streetveil.domain.audit import AuditHead, AuditRecord
-from streetveil.settings import Settings, load_settings
 
 _HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
@@ -43,7 +42,7 @@ def verify(
     """Say whether records were changed, left out or moved; the exit code is 1 where they were."""
     heads = [_head(text) for text in noted or []]
     begin = _head(after) if after else None
-    with open_for_operators(_quiet_settings()) as services:
+    with open_for_operators(quiet_settings()) as services:
         verdict = services.audit_log.verify(after=begin, until=until, noted=heads)
     for fault in verdict.faults:
         typer.echo(f"record {fault.number}: {fault.what}")
@@ -58,7 +57,7 @@ def verify(
 
 def head() -> None:
     """Print number and hash of the last record. Note it elsewhere: it shows later that none was taken off the end."""
-    with open_for_operators(_quiet_settings()) as services:
+    with open_for_operators(quiet_settings()) as services:
         typer.echo(str(services.audit_log.head()))
 
 
@@ -67,7 +66,7 @@ def list_records(
     limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="At most N records, newest first.")] = 50,
 ) -> None:
     """List records, newest first."""
-    with open_for_operators(_quiet_settings()) as services:
+    with open_for_operators(quiet_settings()) as services:
         records = services.audit_log.newest(limit, job_id=job_id)
     table = Table(box=None, pad_edge=False)
     for heading in ("number", "at", "action", "job"):
@@ -86,14 +85,14 @@ def export(
     after: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Only records after this one.")] = 0,
 ) -> None:
     """Print all records, oldest first, one JSON object per line."""
-    with open_for_operators(_quiet_settings()) as services:
+    with open_for_operators(quiet_settings()) as services:
         for record in services.audit_log.records(after):
             typer.echo(json.dumps(_described(record)))
 
 
 def prove(job_id: Annotated[str, typer.Argument(metavar="JOB", help="Id of an erased job.")]) -> None:
     """Prove that nothing is left of a job, after a new look at database and storage. Exit code 1: something is."""
-    with open_for_operators(_quiet_settings()) as services:
+    with open_for_operators(quiet_settings()) as services:
         proof = services.prove_erasure(job_id)
     described = {
         "job_id": proof.job_id,
@@ -114,7 +113,7 @@ def prune(
     days: Annotated[float, typer.Option("--older-than-days", min=0, metavar="DAYS", help="How old, at least.")],
 ) -> None:
     """Remove old records, and record that. Export them first: the rest is verified from the last one removed on."""
-    with open_for_operators(_quiet_settings()) as services:
+    with open_for_operators(quiet_settings()) as services:
         count = services.audit_log.prune(datetime.now(UTC) - timedelta(days=days), operator())
     typer.echo(f"{count} records removed.")
 
@@ -142,9 +141,3 @@ def _described(record: AuditRecord) -> dict[str, Any]:
         "previous": record.previous,
         "hash": record.hash,
     }
-
-
-def _quiet_settings() -> Settings:
-    settings = load_settings().settings
-    log_quietly(settings)
-    return settings

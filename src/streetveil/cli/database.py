@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from streetveil.bootstrap import open_database
-from streetveil.cli.quiet import log_quietly
+from streetveil.cli.quiet import quiet_settings
 from streetveil.observability.logs import configure_logging
 from streetveil.settings import load_settings
 
@@ -32,8 +32,7 @@ def upgrade() -> None:
 
 def check() -> None:
     """Say whether the database can be used and has this version's schema; the exit code is 3 where not."""
-    settings = load_settings().settings
-    log_quietly(settings)
+    settings = quiet_settings()
     with open_database(settings) as database:
         database.check()
     typer.echo("The database can be used, and its schema is up to date.")

@@ -20,13 +20,12 @@ from streetveil.cli.photo_options import (
     ProfileOption,
     job_options,
 )
-from streetveil.cli.quiet import log_quietly
+from streetveil.cli.quiet import quiet_settings
 from streetveil.detection.base import Scene
 from streetveil.domain.options import JobOptions
 from streetveil.errors import StreetveilError
 from streetveil.jobs.anonymise import Anonymiser
 from streetveil.jobs.folder.files import find_photos, find_tasks, read_photo, write_result
-from streetveil.settings import load_settings
 
 
 def detect(
@@ -48,8 +47,7 @@ def detect(
 
     [bold]Example[/bold]: streetveil detect photo.jpg | python3 -m json.tool
     """
-    settings = load_settings().settings
-    log_quietly(settings)
+    settings = quiet_settings()
     options = job_options(
         settings,
         classes=classes,

@@ -14,12 +14,11 @@ from rich.table import Table
 from streetveil import bootstrap
 from streetveil.cli.photo_options import CarConfidence, FaceConfidence, PlateConfidence, ProfileOption, job_options
 from streetveil.cli.progress import progress_bar
-from streetveil.cli.quiet import log_quietly
+from streetveil.cli.quiet import quiet_settings
 from streetveil.domain.detections import REDACTABLE, Label
 from streetveil.errors import DatasetError, UnwritableOutputError
 from streetveil.evaluation.dataset import Subset, read_dataset
 from streetveil.evaluation.measure import VEHICLE, Report, Tally, measure, wilson
-from streetveil.settings import load_settings
 
 
 def evaluate(
@@ -49,8 +48,7 @@ def evaluate(
 
     [bold]Example[/bold]: streetveil evaluate ../shared/data --profile accurate --json figures.json
     """
-    settings = load_settings().settings
-    log_quietly(settings)
+    settings = quiet_settings()
     wanted = _labels(classes)
     options = job_options(
         settings,

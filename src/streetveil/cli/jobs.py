@@ -11,13 +11,12 @@ from rich.table import Table
 
 from streetveil.bootstrap import open_for_operators
 from streetveil.cli.operator import operator
-from streetveil.cli.quiet import log_quietly
+from streetveil.cli.quiet import quiet_settings
 from streetveil.cli.tenant import tenant_name
 from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import Job, JobStatus
 from streetveil.domain.reports import JobFilter
 from streetveil.jobs.quarantine import is_quarantined
-from streetveil.settings import Settings, load_settings
 
 _PAGE = 100
 
@@ -41,7 +40,7 @@ def list_jobs(
     tenant: _Tenant = DEFAULT_TENANT,
 ) -> None:
     """List jobs, newest first."""
-    with open_for_operators(_quiet_settings()) as services:
+    with open_for_operators(quiet_settings()) as services:
         jobs: list[Job] = []
         after: str | None = None
         while len(jobs) < limit:
@@ -71,7 +70,7 @@ def show(
     tenant: _Tenant = DEFAULT_TENANT,
 ) -> None:
     """Print all that is known about a job, as JSON."""
-    with open_for_operators(_quiet_settings()) as services:
+    with open_for_operators(quiet_settings()) as services:
         job = services.inspect.job(job_id, tenant=tenant)
         original, processed = services.inspect.urls(job)
         described = _described(job) | {"original": original, "processed": processed}
@@ -93,7 +92,7 @@ def retry(
     """Queue jobs again that failed or need review. An embedded service sees them within MAINTAIN_INTERVAL_S seconds."""
     if bool(job_ids) == every:
         raise typer.BadParameter("name jobs, or give --all-failed")
-    with open_for_operators(_quiet_settings()) as services:
+    with open_for_operators(quiet_settings()) as services:
         count = left = 0
         if job_ids:
             for job_id in job_ids:
@@ -117,16 +116,10 @@ def release(
     tenant: _Tenant = DEFAULT_TENANT,
 ) -> None:
     """Hand out results that were held back, as they are. `streetveil jobs show` says where to look at one first."""
-    with open_for_operators(_quiet_settings()) as services:
+    with open_for_operators(quiet_settings()) as services:
         for job_id in job_ids:
             services.release(job_id, tenant=tenant, by=operator())
     typer.echo(f"{len(job_ids)} released.")
-
-
-def _quiet_settings() -> Settings:
-    settings = load_settings().settings
-    log_quietly(settings)
-    return settings
 
 
 def _described(job: Job) -> dict[str, Any]:

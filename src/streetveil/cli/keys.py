@@ -9,6 +9,7 @@ import typer
 
 from streetveil.bootstrap import key_folder, open_for_operators
 from streetveil.cli.operator import operator
+from streetveil.cli.quiet import quiet_settings
 from streetveil.cli.tenant import tenant_name
 from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.audit import AuditAction
@@ -38,7 +39,7 @@ def create(tenant: _Tenant = DEFAULT_TENANT) -> None:
 
 def rotate(tenant: _Tenant = DEFAULT_TENANT) -> None:
     """Make a tenant a new key that seals from now on, and print its id. Its old ones still open what they sealed."""
-    settings = load_settings().settings
+    settings = quiet_settings()
     keys = _keys_of(tenant, settings)
     _record(AuditAction.ROTATE_KEY, tenant, settings)
     typer.echo(keys.rotate(tenant))
@@ -56,7 +57,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
 ) -> None:
     """Delete a tenant's key: what was sealed with it can never be read again. Copies in backups are yours to delete."""
-    settings = load_settings().settings
+    settings = quiet_settings()
     keys = _keys_of(tenant, settings)
     which = "that were sealed before the last rotation" if old else "of all times"
     if not yes:

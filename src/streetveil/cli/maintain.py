@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from streetveil.bootstrap import open_for_operators
-from streetveil.cli.quiet import log_quietly
+from streetveil.cli.quiet import quiet_settings
 from streetveil.errors import ConfigurationError
-from streetveil.settings import load_settings
 
 
 def maintain(
@@ -21,8 +20,7 @@ def maintain(
     """
     if not once:
         raise typer.BadParameter("give --once; workers maintain continually by themselves")
-    settings = load_settings().settings
-    log_quietly(settings)
+    settings = quiet_settings()
     if settings.redis_url is None:
         raise ConfigurationError("REDIS_URL is not set: the embedded service maintains itself while it runs.")
     with open_for_operators(settings) as services:

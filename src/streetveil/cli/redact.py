@@ -6,7 +6,7 @@ import json
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from streetveil.cli.photo_options import (
     job_options,
 )
 from streetveil.cli.progress import progress_bar
-from streetveil.cli.quiet import log_quietly
+from streetveil.cli.quiet import quiet_settings
 from streetveil.cli.text import visible
 from streetveil.domain.job import JobFailure
 from streetveil.errors import UnwritableOutputError
@@ -39,7 +39,6 @@ from streetveil.jobs.folder.manifest import Manifest
 from streetveil.jobs.folder.run import FileOutcome, FileStatus, FolderRun
 from streetveil.jobs.regions import regions_in
 from streetveil.redaction.masks import MaskKind, mask_png
-from streetveil.settings import load_settings
 
 _SHOWN_FAILURES = 20
 
@@ -80,8 +79,7 @@ def redact(
 
     [bold]Exit codes[/bold]: 0 all done; 1 some photos failed; 2 wrong usage; 3 nothing could be done; 130 interrupted.
     """
-    settings = load_settings().settings
-    log_quietly(settings)
+    settings = quiet_settings()
     options = job_options(
         settings,
         classes=classes,
@@ -201,8 +199,11 @@ def _report(path: Path | None) -> Iterator[Callable[[FileOutcome], None]]:
         file = path.open("a", encoding="utf-8")
     except OSError as error:
         raise UnwritableOutputError(f"The report {path} cannot be written: {error.strerror}.") from error
-    with file:
+    try:
         yield partial(_append, file)
+    finally:
+        with suppress(OSError):  # each line was flushed, or its failure told: closing only fails with it again
+            file.close()
 
 
 def _append(file: TextIO, outcome: FileOutcome) -> None:
