@@ -109,6 +109,7 @@ def _open_sqlite(url: URL, busy_timeout_s: float) -> Engine:
         connect_args={"timeout": busy_timeout_s},
         pool_size=8,
         max_overflow=56,  # FastAPI's 40 threads and the workers'
+        pool_use_lifo=True,  # what the connection that was used last has read, it need not read again
         hide_parameters=True,  # names of files are in them, and errors are logged
     )
     event.listen(engine, "connect", _on_connect)
