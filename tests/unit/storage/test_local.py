@@ -9,7 +9,7 @@ import pytest
 from tests.support.storage_contract import JPEG, BrokenFile, StorageContract
 
 from streetveil.domain.job import new_id
-from streetveil.errors import StorageUnavailableError
+from streetveil.errors import ObjectMissingError, StorageUnavailableError
 from streetveil.storage.local import LocalObjectStore
 
 
@@ -56,6 +56,13 @@ def test_a_folder_that_is_gone_is_reported_without_telling_paths(store, tmp_path
         with pytest.raises(StorageUnavailableError) as error:
             use()
         assert str(tmp_path) not in error.value.detail
+
+
+def test_no_key_leads_out_of_the_folder(store, tmp_path):
+    (tmp_path / "secret").write_bytes(b"x")
+    for key in ("../secret", "original/../../secret"):
+        with pytest.raises(ObjectMissingError):
+            store.get(key)
 
 
 def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
