@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ def main(descriptor: int) -> None:
     # Both come to a whole process group or control group; the parent drains, and its children must work meanwhile.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with socket.socket(fileno=descriptor) as control:
+    # A parent that went while this one still loaded its models, by Ctrl-C say, needs no answer and no traceback.
+    with suppress(BrokenPipeError, ConnectionResetError), socket.socket(fileno=descriptor) as control:
         order = json.loads(control.recv(MAX_MESSAGE) or b"{}")
         if not order:
             return
