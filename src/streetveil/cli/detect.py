@@ -18,6 +18,8 @@ from streetveil.cli.photo_options import (
     FaceConfidence,
     PlateConfidence,
     ProfileOption,
+    Sources,
+    folder,
     job_options,
 )
 from streetveil.cli.quiet import quiet_settings
@@ -29,7 +31,7 @@ from streetveil.jobs.folder.files import find_photos, find_tasks, read_photo, wr
 
 
 def detect(
-    sources: Annotated[list[Path], typer.Argument(metavar="SRC...", help="Photos, or folders of photos.")],
+    sources: Sources,
     classes: Classes = None,
     profile: ProfileOption = None,
     face_confidence: FaceConfidence = None,
@@ -37,7 +39,11 @@ def detect(
     car_confidence: CarConfidence = None,
     draw: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Also write copies with the boxes drawn. These show every face: keep them."),
+        typer.Option(
+            metavar="DIR",
+            parser=folder,
+            help="Also write copies with the boxes drawn. These show every face: keep them.",
+        ),
     ] = None,
 ) -> None:
     """Find faces, licence plates and vehicles without redacting anything.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,8 +10,37 @@ import typer
 from streetveil.bootstrap import default_options
 from streetveil.domain.options import JobOptions, MetadataPolicy, Profile, Style
 from streetveil.errors import InvalidOptionError
+from streetveil.jobs.folder.files import PICTURE_SUFFIXES
 from streetveil.settings import Settings
 
+
+def named(text: str) -> Path:
+    """A path from the command line.
+
+    Raises:
+        typer.BadParameter: it is empty. That would be the folder the program is started in, but is what a shell makes
+            of a variable that is not set.
+    """
+    if not text:
+        raise typer.BadParameter("an empty name; say . for the current folder")
+    return Path(text)
+
+
+def folder(text: str) -> Path:
+    """A folder for results, which need not be there yet.
+
+    Raises:
+        typer.BadParameter: it is empty, is a file, or is not there and has the name of a photo.
+    """
+    path = named(text)
+    if path.is_dir():
+        return path
+    if path.exists() or path.suffix.lower() in PICTURE_SUFFIXES:
+        raise typer.BadParameter(f"{text!r} is the name of a file; results go into a folder, under their own names")
+    return path
+
+
+Sources = Annotated[list[Path], typer.Argument(metavar="SRC...", parser=named, help="Photos, or folders of photos.")]
 Classes = Annotated[
     str | None, typer.Option(metavar="NAMES", help="What to redact: face, license_plate or both, with a comma between.")
 ]

@@ -25,8 +25,11 @@ from streetveil.cli.photo_options import (
     Metadata,
     PlateConfidence,
     ProfileOption,
+    Sources,
     StyleOption,
+    folder,
     job_options,
+    named,
 )
 from streetveil.cli.progress import progress_bar
 from streetveil.cli.quiet import quiet_settings
@@ -44,8 +47,10 @@ _SHOWN_FAILURES = 20
 
 
 def redact(
-    sources: Annotated[list[Path], typer.Argument(metavar="SRC...", help="Photos, or folders of photos.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the redacted photos.")],
+    sources: Sources,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", parser=folder, help="Folder for the redacted photos.")
+    ],
     classes: Classes = None,
     style: StyleOption = None,
     profile: ProfileOption = None,
@@ -58,7 +63,8 @@ def redact(
     ] = 0,
     force: Annotated[bool, typer.Option("--force", help="Redact again what is done already.")] = False,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Append one JSON line per photo: regions, vehicles, errors.")
+        Path | None,
+        typer.Option(metavar="FILE", parser=named, help="Append one JSON line per photo: regions, vehicles, errors."),
     ] = None,
     mask: Annotated[
         MaskKind | None, typer.Option(help="Write NAME.mask.png beside each result: where it was redacted.")

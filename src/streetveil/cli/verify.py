@@ -10,6 +10,7 @@ import typer
 
 from streetveil.errors import UnreadableFileError
 from streetveil.imaging.picture import Picture
+from streetveil.jobs.folder.files import read_photo
 from streetveil.redaction.verify import Comparison, compare
 from streetveil.settings import load_settings
 
@@ -79,7 +80,6 @@ def as_lines(comparison: Comparison) -> list[str]:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UnreadableFileError(f"{path} cannot be read: {error.strerror}.") from error
+    if path.is_dir():
+        raise UnreadableFileError(f"{path} is a folder; two files are compared.")
+    return read_photo(path)

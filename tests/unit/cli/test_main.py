@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.core import TyperGroup
@@ -88,3 +89,16 @@ def test_settings_that_cannot_work_are_one_line_too(streetveil, monkeypatch, cap
 
     assert caught.value.code == 3
     assert capsys.readouterr().err.startswith("error (invalid_configuration): PORT (from environment): ")
+
+
+@pytest.mark.parametrize("arguments", ["['--version']", "['config', 'show']", "['token', '--help']"])
+def test_a_full_disk_under_the_output_is_one_line_too(arguments):
+    code = f"import sys\nfrom streetveil.cli import main\nsys.argv = ['streetveil', *{arguments}]\nmain.run()"
+
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    told = "error (unwritable_output): The output cannot be written: No space left on device.\n"
+    assert (ended.returncode, ended.stderr) == (3, told)

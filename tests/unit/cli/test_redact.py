@@ -302,3 +302,52 @@ def test_a_photo_that_ends_its_process_fails_alone(streetveil, photo, tmp_path, 
     )
     assert "3 redacted (3 faces, 0 licence plates), 0 done already, 1 failed" in result.stderr
     assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["0.png", "1.png", "2.png"]
+
+
+@pytest.mark.parametrize("arguments", [("", "-o", "out"), ("in", "-o", ""), ("in", "-o", "out", "--report", "")])
+def test_an_empty_name_is_not_taken_for_the_current_folder(streetveil, photo, tmp_path, arguments):
+    """`"$UNSET"` would else redact, or fill, the folder one happens to be in."""
+    photo("in/a.png")
+
+    result = streetveil("redact", *arguments)
+
+    assert (result.exit_code, "an empty name" in result.stderr) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("output", ["in/a.png", "b.jpg"])
+def test_an_output_that_is_the_name_of_a_photo_is_no_folder(streetveil, photo, tmp_path, output):
+    photo("in/a.png")
+
+    result = streetveil("redact", "in/a.png", "-o", output)
+
+    assert (result.exit_code, "results go into a folder" in result.stderr) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_folder_may_be_called_as_it_likes_once_it_is_there(streetveil, photo, tmp_path):
+    photo("in/a.png")
+    (tmp_path / "b.jpg").mkdir()
+
+    assert streetveil("redact", "in", "-o", "b.jpg").exit_code == 0
+
+
+def test_a_mask_whose_name_is_too_long_is_one_failed_photo_and_no_alarm(streetveil, photo, tmp_path):
+    name = "a" * 250 + ".png"
+    photo(f"in/{name}")
+
+    result = streetveil("redact", "in", "-o", "out", "--mask", "binary")
+
+    assert result.exit_code == 1
+    assert "File name too long. (unwritable_output)" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out" / name).exists()
+
+
+def test_a_report_on_a_full_disk_is_told_as_that(streetveil, photo):
+    photo("in/a.png")
+
+    result = streetveil("redact", "in", "-o", "out", "--report", "/dev/full")
+
+    assert isinstance(result.exception, UnwritableOutputError)
+    assert "/dev/full cannot be written: No space left on device." in str(result.exception)

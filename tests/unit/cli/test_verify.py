@@ -7,6 +7,7 @@ from PIL import Image
 from streetveil.domain.detections import Label
 from streetveil.domain.geometry import Box
 from streetveil.domain.options import MetadataPolicy, Style
+from streetveil.errors import UnreadableFileError
 from streetveil.imaging.picture import Picture
 from streetveil.redaction.base import Region
 from streetveil.redaction.redactor import FileRedactor
@@ -49,3 +50,12 @@ def test_another_size_ends_with_1(streetveil, pair, tmp_path):
     result = streetveil("verify", pair[0], str(tmp_path / "small.jpg"))
     assert result.exit_code == 1
     assert "80 x 64 became 8 x 8" in result.output
+
+
+@pytest.mark.parametrize("other", ["/dev/zero", "/tmp"])
+def test_what_is_no_file_is_not_read(streetveil, pair, other):
+    """/dev/zero never ends."""
+    result = streetveil("verify", pair[0], other)
+
+    assert result.exit_code == 1
+    assert isinstance(result.exception, UnreadableFileError)

@@ -7,6 +7,7 @@ skipped, everything else is done anew.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -193,7 +194,8 @@ def _remove(task: FileTask) -> None:
         try:
             path.unlink(missing_ok=True)
         except OSError:
-            log.exception("stale_output_left", path=str(path))
+            if os.path.lexists(path):  # not where the name itself is what cannot be, as one that is too long
+                log.exception("stale_output_left", path=str(path))
 
 
 def _failure(error: Exception) -> JobFailure:
