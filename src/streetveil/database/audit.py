@@ -67,7 +67,10 @@ class SqlAuditRepository:
             self._connection.rollback()
             return False
         ids = [record.event.id for record in records]
-        self._connection.execute(delete(AuditInboxRecord).where(AuditInboxRecord.id.in_(ids)))
+        taken = self._connection.execute(delete(AuditInboxRecord).where(AuditInboxRecord.id.in_(ids)))
+        if taken.rowcount != len(records):  # it was so between our look at the events and that at the head
+            self._connection.rollback()
+            return False
         return True
 
     def head(self) -> AuditHead:

@@ -4,6 +4,7 @@ import structlog
 from tests.unit.database.test_audit import (
     sealed,
     test_an_event_is_rolled_back_with_what_it_tells_of,
+    test_an_event_is_sealed_once_though_another_sealed_it_between_two_looks,
     test_events_wait_until_they_are_sealed_and_come_back_as_they_were,
     test_of_two_sealers_one_leaves_it_to_the_other,
     test_records_can_be_neither_changed_nor_removed,
@@ -19,6 +20,7 @@ from streetveil.domain.job import new_id
 __all__ = [
     "sealed",
     "test_an_event_is_rolled_back_with_what_it_tells_of",
+    "test_an_event_is_sealed_once_though_another_sealed_it_between_two_looks",
     "test_events_wait_until_they_are_sealed_and_come_back_as_they_were",
     "test_of_two_sealers_one_leaves_it_to_the_other",
     "test_records_can_be_neither_changed_nor_removed",

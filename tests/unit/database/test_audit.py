@@ -85,6 +85,18 @@ def test_of_two_sealers_one_leaves_it_to_the_other(database, sealed):
     assert (sealed.verify().records, sealed.verify().faults) == (6, ())
 
 
+def test_an_event_is_sealed_once_though_another_sealed_it_between_two_looks(database, sealed):
+    record(database, 2)
+    with database.snapshot() as snapshot:
+        events = snapshot.audit.waiting(9)
+    assert Sealer(database=database, seal=SEAL)() == 2
+    record(database, 1)
+    late = list(SEAL.seal(events, sealed.head()))  # a server shows the new head to who saw the events still waiting
+    assert not database.transact(lambda transaction: transaction.audit.append(late))
+    assert Sealer(database=database, seal=SEAL)() == 1
+    assert (sealed.verify().records, sealed.verify().faults) == (8, ())
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -147,7 +159,8 @@ def test_a_chain_that_was_made_anew_is_found_by_its_head_or_its_key(database, un
     with database.snapshot() as snapshot:
         events = [record.event for record in snapshot.audit.records(after=0, limit=9)]
     write("DELETE FROM audit_log")
-    database.transact(lambda transaction: transaction.audit.append(list(SEAL.seal(events[:2], AuditHead()))))
+    database.transact(lambda transaction: [transaction.audit.add(event) for event in events[:2]])
+    Sealer(database=database, seal=SEAL)()
     assert numbers(log.verify()) == [1, 2]
     unkeyed = AuditLog(database=database, seal=SEAL)
     assert unkeyed.verify().faults == ()
@@ -185,11 +198,9 @@ def test_pruning_of_which_no_record_tells_is_found(sealed, write):
 
 
 def test_a_chain_is_read_to_its_end_however_long(database):
-    record(database, 3)
-    with database.snapshot() as snapshot:
-        events = snapshot.audit.waiting(9)
-    many = [events[0]] * 2400
-    database.transact(lambda transaction: transaction.audit.append(list(SEAL.seal(many, AuditHead()))))
+    many = [ANN.did(AuditAction.SUBMIT, at=AT) for _ in range(2400)]
+    database.transact(lambda transaction: [transaction.audit.add(event) for event in many])
+    assert Sealer(database=database, seal=SEAL)() == 2400
     log = AuditLog(database=database, seal=SEAL)
     assert (log.verify().records, log.verify().faults, len(list(log.records()))) == (2400, (), 2400)
     assert log.verify(until=1200).records == 1200
