@@ -162,6 +162,15 @@ def test_k6_has_a_user_for_each_photo_before_it_is_due(load_tests, photos):
     assert users["spike"] > 5 * 5 + 4 * 100
 
 
+def test_k6_counts_each_photo_that_is_not_done_in_time_as_lost(k6, service):
+    service.ends = "processing"
+
+    done = k6(RATE="5", FOLLOW="1")
+
+    assert done.returncode == 99
+    assert f"lost\n    ✗ 'count==0' count={len(service.photos)}" in done.stdout
+
+
 def test_k6_ends_with_99_where_photos_fail(k6, service):
     service.ends = "failed"
     service.room = 3
