@@ -20,7 +20,7 @@ _NOTIFY_S = 1.0
 
 
 def chores_of(services: Services, settings: Settings) -> list[Chore]:
-    """Keeping this worker's leases alive, looking after jobs that others lost, and sending webhooks."""
+    """Keeping this worker's leases alive, looking after jobs that others lost, sealing the audit log, sending webhooks."""
     chores = [
         Chore("heartbeat", services.process.heartbeat, settings.lease_s / 3),
         Chore(
@@ -28,6 +28,7 @@ def chores_of(services: Services, settings: Settings) -> list[Chore]:
             partial(services.maintain.run_if_due, services.worker_id),
             min(_LOOK_S, settings.maintain_interval_s),
         ),
+        Chore("audit", partial(services.maintain.seal_if_due, services.worker_id), _LOOK_S),
     ]
     if services.notify is not None:
         chores.append(Chore("webhooks", services.notify.deliver_due, _NOTIFY_S))

@@ -130,17 +130,25 @@ class Maintain:
         def tidy(keep: Callable[[], None]) -> Recovery:
             return Recovery(orphans=self.remove_orphans(self._clock() - self._orphan_age, between=beside(keep)))
 
+        return (
+            rescue()
+            + self._in_turn("retention", holder, self._interval, expire)
+            + self._in_turn("orphans", holder, self._orphan_interval, tidy)
+        )
+
+    def seal_if_due(self, holder: str) -> None:
+        """Seals the audit log's events, as `run_if_due` does its part; apart from that, which may take hours.
+
+        Raises:
+            DatabaseUnavailableError: what was done until then stands.
+        """
+
         def seal(keep: Callable[[], None]) -> Recovery:
             self._sealer(keep)
             return Recovery()
 
         if self._sealer.is_due():
             self._in_turn("audit", holder, _SEALED_EVERY, seal)
-        return (
-            rescue()
-            + self._in_turn("retention", holder, self._interval, expire)
-            + self._in_turn("orphans", holder, self._orphan_interval, tidy)
-        )
 
     def recover(self, *, alone: bool = False) -> Recovery:
         """Does everything now, orphans included, for which all objects are listed.

@@ -100,13 +100,13 @@ def test_what_is_read_is_told_before_it_is_handed_out(house):
 def test_workers_seal_what_waits_one_of_them_every_few_seconds(house, make_house):
     other = make_house()
     house.upload()
-    house.maintain.run_if_due("one")
+    house.maintain.seal_if_due("one")
     assert house.audit_log.head().number == 1
     house.upload()
-    other.maintain.run_if_due("two")
+    other.maintain.seal_if_due("two")
     assert house.audit_log.head().number == 1  # it is not due yet
     house.clock.turn(seconds=6)
-    other.maintain.run_if_due("two")
+    other.maintain.seal_if_due("two")
     assert house.audit_log.head().number == 2
 
 
