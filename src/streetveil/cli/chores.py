@@ -20,7 +20,7 @@ _NOTIFY_S = 1.0
 
 
 def chores_of(services: Services, settings: Settings) -> list[Chore]:
-    """Keeping this worker's leases alive, looking after jobs that others lost, sealing the audit log, sending webhooks."""
+    """Keeping this worker's leases alive, finding what others lost, sealing the audit log, and sending webhooks."""
     chores = [
         Chore("heartbeat", services.process.heartbeat, settings.lease_s / 3),
         Chore(

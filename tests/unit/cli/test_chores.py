@@ -1,6 +1,7 @@
 """What a process with workers does beside its jobs."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,8 @@ from streetveil.settings import load_settings
 
 
 @pytest.mark.parametrize("notify", [None, SimpleNamespace(deliver_due=lambda: "told")])
-def test_the_audit_log_is_sealed_whatever_else_takes_hours_or_fails(notify):
-    services = SimpleNamespace(
+def test_the_audit_log_is_sealed_whatever_else_takes_hours_or_fails(notify: Any) -> None:
+    services: Any = SimpleNamespace(
         worker_id="w1",
         process=SimpleNamespace(heartbeat=lambda: "beat"),
         maintain=SimpleNamespace(run_if_due=lambda holder: f"put right by {holder}", seal_if_due=lambda _: "sealed"),
