@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -26,6 +25,7 @@ from streetveil.bench.report import Report
 from streetveil.bench.surroundings import of_the_work
 from streetveil.cli.bench_redaction import redaction
 from streetveil.cli.bench_tables import show
+from streetveil.cli.figures import JsonFile, told_as_json
 from streetveil.cli.photo_options import Classes, ProfileOption, job_options
 from streetveil.detection.models import SAMPLES
 from streetveil.detection.weights import ModelCache
@@ -68,9 +68,6 @@ Servers = Annotated[
         help="Measure the service over REDIS_URL, DATABASE_URL and S3_BUCKET too, each where it is set. They must be "
         "empty, and are not emptied; load-tests/bench_servers.py starts such.",
     ),
-]
-JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too; - prints only JSON.")
 ]
 
 
@@ -130,13 +127,8 @@ def _verb(*sections: Section) -> Callable[..., None]:
         with ended_in_order(), TemporaryDirectory(prefix="streetveil-bench-") as folder:
             options = job_options(loaded.settings, profile=profile, classes=classes)
             report = _measured(plan, loaded, images, options, Path(folder))
-        if json_file is not None:
-            text = json.dumps(report.as_dict(), indent=2)
-            if json_file == Path("-"):
-                typer.echo(text)
-                return
-            json_file.write_text(text + "\n", "utf-8")
-        show(report, Console() if sys.stdout.isatty() else Console(width=_WIDTH))
+        if not told_as_json(report.as_dict(), json_file):
+            show(report, Console() if sys.stdout.isatty() else Console(width=_WIDTH))
 
     return bench
 

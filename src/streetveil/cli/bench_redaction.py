@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,9 +16,11 @@ from rich.table import Table
 from streetveil.bench.machine import machine
 from streetveil.bench.processes import ended_in_order
 from streetveil.bench.ways import Way, measure, spread
-from streetveil.errors import UnreadableFileError, UnsupportedMediaError
+from streetveil.cli.figures import JsonFile, told_as_json
+from streetveil.errors import UnsupportedMediaError
 from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.picture import Picture
+from streetveil.jobs.folder.files import read_photo
 from streetveil.settings import load_settings
 
 
@@ -27,9 +28,7 @@ def redaction(
     photo: Annotated[Path | None, typer.Argument(metavar="JPEG", help="Default: a made-up photo, 1920x1080.")] = None,
     regions: Annotated[int, typer.Option(min=1, max=100, help="Faces to redact, spread over the photo.")] = 3,
     repeat: Annotated[int, typer.Option(min=1, max=1000, help="Times that each way is measured.")] = 20,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too; - prints only JSON.")
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Redact one photo in every way there is, and time them.
 
@@ -38,20 +37,15 @@ def redaction(
     needs it on the PATH. The ways take turns, so that a busy machine slows all of them. Shown are medians of
     processor time ([bold]core ms[/bold]), child processes included, and of waiting ([bold]wall ms[/bold]).
     """
-    data = _made_up_photo() if photo is None else _read(photo)
+    data = _made_up_photo() if photo is None else read_photo(photo)
     picture = Picture.open(data, max_pixels=load_settings().settings.max_pixels)
     if picture.header.format is not ImageFormat.JPEG:
         raise UnsupportedMediaError("Only JPEG files can be redacted in more than one way.")
     picture.check()  # detection has decoded it by the time it is redacted
     with ended_in_order():
         ways = measure(picture, spread(picture.header.upright, regions), repeat)
-    figures = as_dict(picture, ways, regions)
-    if json_file == Path("-"):
-        typer.echo(json.dumps(figures, indent=2))
-        return
-    if json_file is not None:
-        json_file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-    Console().print(as_table(ways))
+    if not told_as_json(as_dict(picture, ways, regions), json_file):
+        Console().print(as_table(ways))
 
 
 def as_dict(picture: Picture, ways: list[Way], regions: int) -> dict[str, Any]:
@@ -103,10 +97,3 @@ def _made_up_photo() -> bytes:
     pixels = (smooth + grain).clip(0, 255).astype(np.uint8)
     encoded: bytes = simplejpeg.encode_jpeg(pixels, quality=85, colorsubsampling="420")
     return encoded
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UnreadableFileError(f"{path} cannot be read: {error.strerror}.") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from streetveil import bootstrap
+from streetveil.cli.figures import JsonFile, told_as_json
 from streetveil.cli.photo_options import CarConfidence, FaceConfidence, PlateConfidence, ProfileOption, job_options
 from streetveil.cli.progress import progress_bar
 from streetveil.cli.quiet import quiet_settings
 from streetveil.domain.detections import REDACTABLE, Label
-from streetveil.errors import DatasetError, UnwritableOutputError
+from streetveil.errors import DatasetError
 from streetveil.evaluation.dataset import Subset, read_dataset
 from streetveil.evaluation.measure import VEHICLE, Report, Tally, measure, wilson
 
@@ -34,9 +34,7 @@ def evaluate(
     plate_confidence: PlateConfidence = None,
     car_confidence: CarConfidence = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N photos of each subset.")] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too; - prints only JSON.")
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Measure on labelled photos how much of each object redaction covers.
 
@@ -70,11 +68,8 @@ def evaluate(
             subsets, lambda data: anonymiser.detect(data, options), wanted, on_image=lambda: bar.advance(task)
         )
     figures = {"dataset": str(dataset), "profile": options.profile.value} | report.as_dict()
-    if json_file == Path("-"):
-        typer.echo(json.dumps(figures, indent=2))
+    if told_as_json(figures, json_file):
         return
-    if json_file is not None:
-        _write(json_file, json.dumps(figures, indent=2) + "\n")
     console = Console()
     console.print(as_table(report))
     console.print(
@@ -89,13 +84,6 @@ def _labels(names: str | None) -> frozenset[Label]:
         return frozenset(Label(name.strip()) for name in names.split(","))
     except ValueError:
         raise typer.BadParameter(f"classes must be some of {', '.join(Label)}, not {names[:80]!r}.") from None
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise UnwritableOutputError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _choose(subsets: list[Subset], wanted: frozenset[Label], limit: int | None) -> list[Subset]:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from streetveil.errors import UnwritableOutputError
+
 
 @pytest.fixture
 def photo(tmp_path):
@@ -30,3 +32,9 @@ def test_every_way_is_timed_and_told_apart(streetveil, photo, tmp_path):
 def test_json_alone_goes_to_standard_output(streetveil, photo):
     figures = json.loads(streetveil("bench", "redaction", photo, "--repeat", "1", "--json", "-").output)
     assert figures["regions"] == 3
+
+
+def test_figures_that_cannot_be_written_are_an_error_with_a_code(streetveil, photo, tmp_path):
+    refused = streetveil("bench", "redaction", photo, "--repeat", "1", "--json", tmp_path)
+
+    assert isinstance(refused.exception, UnwritableOutputError)
