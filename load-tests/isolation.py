@@ -7,19 +7,19 @@ child processes.
 from __future__ import annotations
 
 import argparse
+import os
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from streetveil import bootstrap
+from streetveil.bench.processes import core_seconds, family, memory
 from streetveil.detection.models import ZIDANE
 from streetveil.detection.weights import ModelCache
 from streetveil.domain.options import JobOptions, Profile
 from streetveil.jobs.anonymising import Anonymising
 from streetveil.settings import load_settings
-
-_TICKS_MS = 10.0
 
 
 def main() -> None:
@@ -36,14 +36,15 @@ def main() -> None:
     # The zygote first: a process that has loaded no model yet is as small as a worker's.
     with bootstrap.open_anonymiser(children) as isolated:
         _work(isolated, data, 2 * 2, 2)
-        family = _family()
-        print("memory, PSS in MiB:", ", ".join(f"{name} {_pss(pid):.0f}" for name, pid in family.items()))
-        print(f"together: {sum(map(_pss, family.values())):.0f}")
+        pids = family(os.getpid())
+        own, zygote, *others = (f"{_pss([pid]):.0f}" for pid in pids)
+        print(f"memory, PSS in MiB: parent {own}, zygote {zygote}, children {', '.join(others)}")
+        print(f"together: {_pss(pids):.0f}")
         with bootstrap.open_anonymiser(threads) as shared:
             _work(shared, data, 2, 1)
             for _ in range(chosen.rounds):
                 for at_once in (1, 2):
-                    ways = [_measured(way, data, chosen.count, at_once, family.values()) for way in (shared, isolated)]
+                    ways = [_measured(way, data, chosen.count, at_once, pids) for way in (shared, isolated)]
                     told = " | ".join(f"{spent:6.1f} core-ms {rate:5.1f}/s" for spent, rate in ways)
                     print(f"{at_once} at once: threads {told} children, ratio {ways[1][0] / ways[0][0]:.3f}")
 
@@ -55,45 +56,16 @@ def _work(anonymise: Anonymising, data: bytes, count: int, at_once: int) -> None
 
 
 def _measured(
-    anonymise: Anonymising, data: bytes, count: int, at_once: int, pids: Iterable[int]
+    anonymise: Anonymising, data: bytes, count: int, at_once: int, pids: Sequence[int]
 ) -> tuple[float, float]:
     """Core milliseconds per photo and photos per second."""
-    began, spent = time.monotonic(), sum(map(_processor_ms, pids))
+    began, spent = time.monotonic(), core_seconds(pids)
     _work(anonymise, data, count, at_once)
-    return (sum(map(_processor_ms, pids)) - spent) / count, count / (time.monotonic() - began)
+    return 1e3 * (core_seconds(pids) - spent) / count, count / (time.monotonic() - began)
 
 
-def _family() -> dict[str, int]:
-    """This process, its zygote and the zygote's children."""
-    own = _parents()
-    [me] = [pid for pid in own if Path(f"/proc/{pid}").samefile("/proc/self")]
-    [zygote] = [pid for pid, parent in own.items() if parent == me]
-    children = [pid for pid, parent in own.items() if parent == zygote]
-    return {"parent": me, "zygote": zygote} | {f"child {n}": pid for n, pid in enumerate(children, 1)}
-
-
-def _parents() -> dict[int, int]:
-    found = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            found[int(folder.name)] = int(_stat(int(folder.name))[1])
-    return found
-
-
-def _processor_ms(pid: int) -> float:
-    return (int(_stat(pid)[11]) + int(_stat(pid)[12])) * _TICKS_MS
-
-
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat behind the name."""
-    return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
-
-
-def _pss(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+def _pss(pids: Sequence[int]) -> float:
+    return memory(pids).proportional / 2**20
 
 
 if __name__ == "__main__":
