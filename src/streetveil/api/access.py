@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from fastapi.security import HTTPBearer
@@ -67,6 +68,7 @@ class AccessPolicy:
         return self.authenticate(token.strip(" "))
 
 
+@lru_cache(maxsize=16)  # strangers choose these, and how long they are
 def _is_own(host: str, names: frozenset[str]) -> bool:
     try:
         name = urlsplit(f"//{host}").hostname or ""

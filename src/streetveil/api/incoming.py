@@ -38,7 +38,7 @@ class FormRules:
     max_total_bytes: int
     max_pixels: int
     spool_dir: Path
-    memory_bytes: int = 1024 * 1024
+    memory_bytes: int = 768 * 1024
     fail_alone: bool = False
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import anyio
 from anyio.to_thread import run_sync
@@ -115,15 +116,20 @@ class Intake:
             await run_sync(self._limits.ensure_room, self._tenant, size, limiter=self._threads)
 
     async def count(self, form: Form, *, fail_alone: bool) -> None:
-        """Counts a form's photos; where they `fail_alone`, those that are too many become refused files.
+        """As `count_here`, in a thread."""
+        if self._limits is not None:
+            await run_sync(partial(self.count_here, form, fail_alone=fail_alone), limiter=self._threads)
+
+    def count_here(self, form: Form, *, fail_alone: bool) -> None:
+        """Counts a form's photos; where they `fail_alone`, those that are too many become refused files. May block.
 
         Raises:
             RateLimitedError, QuotaExceededError: a photo is too many.
         """
         if self._limits is not None:
-            await run_sync(self._count, self._limits, form, fail_alone, limiter=self._threads)
+            self._count(self._limits, form, fail_alone)
 
-    def _count(self, limits: Limits, form: Form, fail_alone: bool) -> None:  # noqa: FBT001 - run_sync takes no keywords
+    def _count(self, limits: Limits, form: Form, fail_alone: bool) -> None:  # noqa: FBT001 - it is private
         for index, file in enumerate(form.files):
             if not isinstance(file, ReceivedFile):
                 continue
@@ -138,6 +144,7 @@ class Intake:
                 form.files[index] = RefusedFile(file.filename, error)
 
 
+@lru_cache(maxsize=256)
 def client_at(address: str | None) -> str:
     """What a client without a name is counted under: its address, of IPv6 the network that one customer has."""
     try:

@@ -6,8 +6,9 @@ process. So the first of them, in which most that is wrong shows, are parsed at 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
@@ -20,14 +21,14 @@ from streetveil.api.multipart import Form, FormReader
 from streetveil.errors import MalformedRequestError, StalledRequestError, TooLargeError
 
 _FIRST_PIECE = 4 * 1024
-_LARGEST_PIECE = 256 * 1024
+_LARGEST_PIECE = 512 * 1024  # most photos of a street are one such piece
+
+_T = TypeVar("_T")
 
 
 @asynccontextmanager
-async def received_form(
-    request: Request, rules: FormRules, *, intake: Intake, limiter: anyio.CapacityLimiter | None = None
-) -> AsyncIterator[Form]:
-    """The form in the body of `request`; its files are removed on leaving. `limiter` bounds the threads that read it.
+async def received_form(request: Request, rules: FormRules, *, intake: Intake) -> AsyncIterator[Form]:
+    """The form in the body of `request`; its files are removed on leaving.
 
     Raises:
         MalformedRequestError: the body is not multipart/form-data.
@@ -36,6 +37,40 @@ async def received_form(
         OverloadedError: the caller, or all together, send in more than the intake allows.
         StreetveilError: as `FormReader` says.
     """
+    async with _arrived(request, rules, intake, None) as (reader, last):
+        form = await run_sync(_finished, reader, last)
+    try:
+        await intake.count(form, fail_alone=rules.fail_alone)
+        yield form
+    finally:
+        form.close()
+
+
+async def use_form(
+    use: Callable[[Form], _T], request: Request, rules: FormRules, *, intake: Intake, limiter: anyio.CapacityLimiter
+) -> _T:
+    """What `use`, which may block, makes of that form, in the very thread that reads the last of it.
+
+    `limiter` bounds these threads. Raises what `received_form` raises, and what `use` does.
+    """
+
+    def finish(reader: FormReader, last: bytes) -> _T:
+        form = _finished(reader, last)
+        try:
+            intake.count_here(form, fail_alone=rules.fail_alone)
+            return use(form)
+        finally:
+            form.close()
+
+    async with _arrived(request, rules, intake, limiter) as (reader, last):
+        return await run_sync(finish, reader, last, limiter=limiter)
+
+
+@asynccontextmanager
+async def _arrived(
+    request: Request, rules: FormRules, intake: Intake, limiter: anyio.CapacityLimiter | None
+) -> AsyncIterator[tuple[FormReader, bytes]]:
+    """What has read all of the body but its last piece, and that."""
     reader = FormReader(_boundary(request), rules)
     try:
         length = _checked_length(request, rules)
@@ -48,14 +83,9 @@ async def received_form(
             while not body.ended:
                 await run_sync(reader.feed, piece, limiter=limiter)
                 piece = await body.read(_LARGEST_PIECE)
-        form = await run_sync(_finish, reader, piece, limiter=limiter)
+        yield reader, piece
     finally:
         reader.close()
-    try:
-        await intake.count(form, fail_alone=rules.fail_alone)
-        yield form
-    finally:
-        form.close()
 
 
 def _boundary(request: Request) -> bytes:
@@ -77,7 +107,7 @@ def _checked_length(request: Request, rules: FormRules) -> int:
     return length
 
 
-def _finish(reader: FormReader, last: bytes) -> Form:
+def _finished(reader: FormReader, last: bytes) -> Form:
     reader.feed(last)
     return reader.finish()
 
@@ -91,17 +121,18 @@ class _Body:
         # Only what is spent waiting for the client counts, not what the service itself takes meanwhile.
         self._waited_s = 0.0
         self._received = 0
-        self._waiting = bytearray()
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         self._arrived = False
 
     @property
     def ended(self) -> bool:
         """Nothing is left to be read."""
-        return self._arrived and not self._waiting
+        return self._arrived and not self._waiting_bytes
 
     async def read(self, size: int) -> bytes:
         """The next `size` bytes, or fewer at the end."""
-        while len(self._waiting) < size and not self._arrived:
+        while self._waiting_bytes < size and not self._arrived:
             patience = self._pace.patience(self._waited_s, self._received)
             began = anyio.current_time()
             try:
@@ -111,8 +142,11 @@ class _Body:
                 raise StalledRequestError(f"Nothing arrived for {patience:.3g} seconds.") from None
             self._waited_s += anyio.current_time() - began
             self._received += len(chunk)
-            self._waiting += chunk
+            self._waiting.append(chunk)
+            self._waiting_bytes += len(chunk)
             self._arrived = not chunk
-        piece = bytes(self._waiting[:size])
-        del self._waiting[:size]
+        whole = b"".join(self._waiting)
+        piece, rest = whole[:size], whole[size:]
+        self._waiting = [rest]
+        self._waiting_bytes = len(rest)
         return piece

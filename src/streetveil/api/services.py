@@ -41,6 +41,7 @@ class ApiServices:
         upload_timeout_s: so long may be waited for a whole body.
         min_upload_bytes_per_s: after `idle_timeout_s` a body must come so fast on average; 0: it may be slower.
         max_open_uploads, max_uploads_per_client: bodies that may be arriving at once.
+        queue_is_here: whether the queue is in this process, so that nobody waits to be told how full it is.
         limits: how much one client may ask for; None: as much as it likes.
     """
 
@@ -69,6 +70,7 @@ class ApiServices:
     min_upload_bytes_per_s: int = 1024
     max_open_uploads: int = 256
     max_uploads_per_client: int = 128
+    queue_is_here: bool = False
     limits: Limits | None = None
 
 

@@ -204,6 +204,7 @@ def _running(settings: Settings, metrics: Metrics | None = None, traces: Traces 
                 max_uploads_per_client=settings.max_uploads_per_client,
                 limits=bootstrap.build_limits(settings),
                 upload_threads=_LOCAL_UPLOADS if settings.embedded else _REMOTE_UPLOADS,
+                queue_is_here=embedded,
                 annotate_vehicles=settings.panoramax_annotations == "vehicles",
             )
 

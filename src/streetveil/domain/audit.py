@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from streetveil.domain.access import DEFAULT_TENANT
@@ -115,6 +116,7 @@ SERVICE = Actor("service")
 """The service itself, where no one process need be named."""
 
 
+@lru_cache(maxsize=256)
 def network_of(address: str) -> str:
     """The network of an address: of IPv4 its first 24 bits, of IPv6 48. It says from where, and not which person.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from anyio.to_thread import run_sync
@@ -16,7 +17,7 @@ from streetveil.api.forms import WEBHOOK_FIELD, many_photos, options_of, single_
 from streetveil.api.incoming import ReceivedFile
 from streetveil.api.multipart import Form, RefusedFile
 from streetveil.api.openapi import photo_form, problems
-from streetveil.api.receive import received_form
+from streetveil.api.receive import received_form, use_form
 from streetveil.api.schemas.problems import FileProblem
 from streetveil.api.schemas.uploads import RejectedFile, SubmittedBatch, SubmittedJob
 from streetveil.api.services import ApiServices
@@ -76,12 +77,10 @@ async def upload(
 ) -> SubmittedJob:
     """Stores a photo and queues it. Once answered with 202 it is never lost."""
     threads.ensure_room()
-    await run_sync(services.submit.ensure_capacity, tenant, key)
-    async with received_form(
-        request, single_photo(services, WEBHOOK_FIELD), intake=intake, limiter=threads.limiter
-    ) as form:
-        wishes = _wishes_of(form, services, who)
-        job = await run_sync(_submit_one, services, only_file(form), wishes, key, limiter=threads.limiter)
+    await _ensure_capacity(services, tenant, key)
+    rules = single_photo(services, WEBHOOK_FIELD)
+    submit = partial(_submit_one, services, who, key)
+    job = await use_form(submit, request, rules, intake=intake, limiter=threads.limiter)
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/status/{job.id}"
     return SubmittedJob.of(job)
 
@@ -99,9 +98,17 @@ async def batch_upload(
     """The same for several photos. A file that cannot be taken is told in its place and stops none of the others."""
     if "idempotency-key" in request.headers:
         raise MalformedRequestError("Idempotency-Key is understood by /upload only.")
-    await run_sync(services.submit.ensure_capacity, tenant)
+    await _ensure_capacity(services, tenant)
     async with received_form(request, many_photos(services), intake=intake) as form:
         return await run_sync(_submit_all, services, form, _wishes_of(form, services, who))
+
+
+async def _ensure_capacity(services: ApiServices, tenant: str, key: str | None = None) -> None:
+    """As `Submit.ensure_capacity`; in a thread where it may have to wait, for a change of thread costs more than it."""
+    if services.queue_is_here and key is None:
+        services.submit.ensure_capacity(tenant)
+    else:
+        await run_sync(services.submit.ensure_capacity, tenant, key)
 
 
 def only_file(form: Form) -> ReceivedFile:
@@ -126,9 +133,10 @@ def _wishes_of(form: Form, services: ApiServices, who: Actor) -> _Wishes:
     return _Wishes(options_of(form.fields, services), who, webhook_url)
 
 
-def _submit_one(services: ApiServices, file: ReceivedFile, wishes: _Wishes, key: str | None) -> Job:
+def _submit_one(services: ApiServices, who: Actor, key: str | None, form: Form) -> Job:
+    wishes = _wishes_of(form, services, who)
     return services.submit(
-        _upload(file),
+        _upload(only_file(form)),
         wishes.options,
         tenant=wishes.who.tenant,
         idempotency_key=key,
