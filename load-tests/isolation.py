@@ -1,4 +1,4 @@
-"""What a process of its own costs a photo: processor time, photos at once, and memory. docs/security.md has figures.
+"""What a process of its own costs a photo: processor time, photos at once, and memory; see docs/hostile-images.md.
 
 Prints one line per round: milliseconds of one core per photo and photos per second, in threads of this process and in
 child processes.

@@ -307,7 +307,7 @@ class Database(Protocol):
     def forget_erased(self) -> bool:
         """Empties the database's own log of what rows were before; False where that cannot be done now.
 
-        It is SQLite's that can be emptied from here; docs/security.md says what servers keep.
+        It is SQLite's that can be emptied from here; docs/audit-log.md says what servers keep.
         """
         ...
 

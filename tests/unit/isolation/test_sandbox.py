@@ -15,7 +15,7 @@ from streetveil.domain.options import JobOptions
 from streetveil.errors import UndecodableImageError
 from streetveil.isolation.sandbox import landlock_version
 
-# Versions of Landlock that can forbid it; an older kernel leaves it allowed, as docs/security.md says.
+# Versions of Landlock that can forbid it; an older kernel leaves it allowed, as docs/hostile-images.md says.
 FILES, CONNECTIONS, SIGNALS = 1, 4, 6
 
 
