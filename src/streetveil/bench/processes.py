@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,12 +76,8 @@ def ended_in_order() -> Iterator[None]:
             signal.signal(other, signal.SIG_IGN)
         sys.exit(128 + number)
 
-    before = {number: signal.signal(number, handle) for number in _ENDING}
-    try:
+    with _handled(handle):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -91,14 +87,22 @@ def undisturbed() -> Iterator[None]:
     For the main thread, in which alone they are handled.
     """
     came: list[int] = []
-    before = {number: signal.signal(number, lambda caught, _: came.append(caught)) for number in _ENDING}
+    try:
+        with _handled(lambda number, _: came.append(number)):
+            yield
+    finally:
+        for number in came:
+            signal.raise_signal(number)
+
+
+@contextmanager
+def _handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handle) for number in _ENDING}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for caught in came:
-            signal.raise_signal(caught)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

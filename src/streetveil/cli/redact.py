@@ -33,6 +33,7 @@ from streetveil.cli.photo_options import (
 )
 from streetveil.cli.progress import progress_bar
 from streetveil.cli.quiet import quiet_settings
+from streetveil.cli.signals import handled
 from streetveil.cli.text import visible
 from streetveil.domain.job import JobFailure
 from streetveil.errors import UnwritableOutputError
@@ -230,9 +231,5 @@ def _stop_on_signals(stop: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         stop()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled(handle):
         yield lambda: bool(received)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

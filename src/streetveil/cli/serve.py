@@ -6,7 +6,6 @@ import ipaddress
 import os
 import resource
 import shutil
-import signal
 import socket
 import ssl
 from collections.abc import Generator, Iterator
@@ -26,6 +25,7 @@ from streetveil.api.connections import Patience
 from streetveil.api.services import ApiServices
 from streetveil.api.tls import server_context
 from streetveil.cli.chores import chores_of, leave
+from streetveil.cli.signals import handled
 from streetveil.domain.access import Scope
 from streetveil.errors import ConfigurationError
 from streetveil.observability.logs import configure_logging
@@ -149,12 +149,8 @@ def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
             raise KeyboardInterrupt
         server.handle_exit(number, frame)
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled(handle):
         yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

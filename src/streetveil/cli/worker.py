@@ -14,6 +14,7 @@ import typer
 
 from streetveil import bootstrap
 from streetveil.cli.chores import chores_of, leave
+from streetveil.cli.signals import handled
 from streetveil.errors import ConfigurationError, DecoderUnavailableError, ModelError
 from streetveil.jobs.anonymising import Anonymising
 from streetveil.observability.logs import configure_logging
@@ -118,9 +119,5 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         stopping.set()
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled(handle):
         yield stopping
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
