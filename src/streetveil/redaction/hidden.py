@@ -8,13 +8,16 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-# First bytes, raw; some makers overwrite the very first one of a preview in their notes, hence JPEG without it.
+# First bytes, raw, and what follows soon behind them: some makers overwrite the very first byte of a preview in their
+# notes, and a picture whose signature is damaged is one all the same.
 _RAW = (
     b"\x89PNG", b"GIF87a", b"GIF89a", b"WEBPVP8", b"ftyphei", b"ftyphev", b"ftypmif1", b"ftypmsf1", b"ftypavi",
     b"ftypmp4", b"ftypisom", b"ftypqt", b"\x00\x00\x00\x0cjP  ", b"\x00\x00\x00\x0cJXL ", b"II\xbc\x01",
+    b"JFIF\0", b"\0\0\0\rIHDR", b"IDAT\x78", b"\x9d\x01\x2a", b"VP8L", b"VP8X", b"mdat", b"moov",
 )  # fmt: skip
 _JPEG = re.compile(
     rb"\xff\xd8\xff[\xc0-\xcf\xdb\xdd\xe0-\xef\xfe]"
+    rb"|\xff\xc0\x00[\x0b\x11]\x08|\xff\xc2\x00[\x0b\x11]\x08|\xff\xda\x00[\x08\x0c][\x01\x03]"
     rb"|\xd8\xff(?:\xdb\x00[\x43\x84\xc5]|\xe0\x00\x10JF|\xe1..Ex|\xc0\x00[\x0b\x11]|\xc4[\x00-\x02]|\xfe\x00)",
     re.DOTALL,
 )
@@ -53,8 +56,8 @@ _MOST_HITS = 4096
 def holds_picture(block: bytes) -> bool:
     """True where a metadata block seems to carry a picture or a film: too often is safe, too rarely is not.
 
-    Found are first bytes of files, raw, in base64 and in hexadecimal, in one byte a letter or two, and letters that
-    are no words but data in some code.
+    Found are first bytes of files, raw, in base64 and in hexadecimal, in one byte a letter or two; raw also what soon
+    follows them; and letters that are no words but data in some code.
     """
     narrow = block.replace(b"\0", b"")  # text may be UTF-16
     return any(_seems_picture(text) for text in ((block,) if len(narrow) == len(block) else (block, narrow)))

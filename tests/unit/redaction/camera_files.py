@@ -38,10 +38,10 @@ def encoded(kind: str, seed: int = 0, size: tuple[int, int] = (40, 32), **option
 SECRET = encoded("JPEG")
 SECRETS = {"jpeg": SECRET, "png": encoded("PNG"), "webp": encoded("WEBP")}
 PIXELS = bytes(np.random.default_rng(1).integers(0, 256, 40 * 32 * 3, dtype=np.uint8))
-FILM = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(np.random.default_rng(2).integers(0, 256, 900, dtype=np.uint8))
+FILM = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\0\0\x03\x8cmdat" + np.random.default_rng(2).bytes(900)
 
 _CODED = {"jpeg": SECRET.index(b"\xff\xda") + 14, "png": 50, "webp": 60}
-HIDDEN = (*(SECRETS[kind][at:] for kind, at in _CODED.items()), PIXELS, FILM[28:])
+HIDDEN = (*(SECRETS[kind][at:] for kind, at in _CODED.items()), PIXELS, FILM[32:])
 """What no other file has: the pictures without what stands at the start of each file of their kinds."""
 
 

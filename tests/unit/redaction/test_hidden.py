@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.redaction.camera_files import FILM, SECRETS
 
 from streetveil.redaction import hidden
 
@@ -46,3 +47,11 @@ def test_a_file_among_nothing_but_beginnings_is_found():
 def test_what_is_shorter_than_any_mark_holds_nothing(data):
     assert not hidden.holds_file(data)
     assert not hidden.holds_file(data, 50)
+
+
+@pytest.mark.parametrize("picture", [*SECRETS.values(), FILM], ids=[*SECRETS, "film"])
+def test_a_picture_is_seen_in_metadata_though_its_first_bytes_are_damaged(picture):
+    note = b"what a maker notes, with numbers: " + bytes(range(256))
+    assert not hidden.holds_picture(note)
+    assert hidden.holds_picture(note + picture)
+    assert hidden.holds_picture(note + b"\0damaged" + picture[8:])
