@@ -87,7 +87,7 @@ def create_app(
         redoc_url=None,
     )
     describe_with(app, tokens=access.authenticate is not None)
-    install_error_handlers(app, on_forbidden=record_refusal)
+    install_error_handlers(app, on_forbidden=record_refusal, on_overloaded=lambda error: counted.limited(error.limit))
     app.add_middleware(LingeringRefusal)
     if traces is not None:
         app.add_middleware(RequestTraces, traces=traces)

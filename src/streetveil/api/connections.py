@@ -7,6 +7,7 @@ keeps thousands of such clients from keeping everybody else out.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, ClassVar
@@ -24,11 +25,13 @@ class Patience:
             its answer unread for the longest time.
         head_s: so long a client may take from connecting, or from the first byte of a request, to the end of its head.
         unread_s: so long a client may leave an answer unread.
+        on_drop: called for each that ends because there are too many.
     """
 
     most: int
     head_s: float
     unread_s: float
+    on_drop: Callable[[], None] = lambda: None
     _silent: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
     _kept: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
     _unread: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
@@ -65,6 +68,7 @@ class Patience:
         self.busy(victim)
         self.read(victim)
         victim.transport.abort()
+        self.on_drop()
 
 
 class PatientProtocol(H11Protocol):

@@ -92,11 +92,14 @@ def problem(
 
 
 def install_error_handlers(
-    app: FastAPI, *, on_forbidden: Callable[[Request, errors.ForbiddenError], Awaitable[None]]
+    app: FastAPI,
+    *,
+    on_forbidden: Callable[[Request, errors.ForbiddenError], Awaitable[None]],
+    on_overloaded: Callable[[errors.OverloadedError], None],
 ) -> None:
     """Makes every error that a route or the framework raises a problem document; `middleware.py` has the rest.
 
-    `on_forbidden` is called before a caller who is known is refused.
+    `on_forbidden` is called before a caller who is known is refused, `on_overloaded` before anybody is for a limit.
     """
 
     async def forbidden(request: Request, exc: Exception) -> JSONResponse:
@@ -104,7 +107,13 @@ def install_error_handlers(
         await on_forbidden(request, exc)
         return problem(_request_id(request), exc)
 
+    async def overloaded(request: Request, exc: Exception) -> JSONResponse:
+        assert isinstance(exc, errors.OverloadedError)  # noqa: S101  # registered for this class alone
+        on_overloaded(exc)
+        return problem(_request_id(request), exc)
+
     app.add_exception_handler(errors.ForbiddenError, forbidden)
+    app.add_exception_handler(errors.OverloadedError, overloaded)
     app.add_exception_handler(StreetveilError, _on_streetveil_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_parameter)
     app.add_exception_handler(HTTPException, _on_http_exception)

@@ -67,9 +67,12 @@ class OpenUploads:
             OverloadedError: too many are.
         """
         if self._open[client] >= self._most_per_client:
-            raise RateLimitedError(f"More than {self._most_per_client} uploads at once are not taken.", _RETRY_S)
+            detail = f"More than {self._most_per_client} uploads at once are not taken."
+            raise RateLimitedError(detail, _RETRY_S, limit="uploads_per_client")
         if len(self) >= self._most:
-            raise OverloadedError("Too many photos are arriving at this moment. Try again.", _RETRY_S)
+            raise OverloadedError(
+                "Too many photos are arriving at this moment. Try again.", _RETRY_S, limit="open_uploads"
+            )
         self._open[client] += 1
         try:
             yield

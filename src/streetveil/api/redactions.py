@@ -25,7 +25,9 @@ class RedactionSlots:
             OverloadedError: too many photos are here already.
         """
         if self.inside >= self._room:
-            raise OverloadedError("Too many photos are being redacted at this moment; /upload queues them.")
+            raise OverloadedError(
+                "Too many photos are being redacted at this moment; /upload queues them.", limit="waiting_redactions"
+            )
 
     @asynccontextmanager
     async def admitted(self) -> AsyncIterator[None]:

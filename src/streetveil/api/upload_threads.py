@@ -24,4 +24,6 @@ class UploadThreads:
             OverloadedError: too many wait for a thread already.
         """
         if self.limiter.statistics().tasks_waiting >= self._waiting:
-            raise OverloadedError("More photos arrive than can be stored at this moment. Try again.")
+            raise OverloadedError(
+                "More photos arrive than can be stored at this moment. Try again.", limit="waiting_uploads"
+            )

@@ -187,11 +187,11 @@ def _connected(
             ),
             queue=queue,
             worker_id=worker_id,
-            notify=_build_notify(settings, database),
+            notify=_build_notify(settings, database, metrics),
         )
 
 
-def _build_notify(settings: Settings, database: Database) -> Notify | None:
+def _build_notify(settings: Settings, database: Database, metrics: Metrics | None) -> Notify | None:
     """None where nobody is told: without a secret receivers could not know who tells them."""
     if settings.webhook_secret is None:
         return None
@@ -209,7 +209,9 @@ def _build_notify(settings: Settings, database: Database) -> Notify | None:
         # A round, and one message that is begun at its end: looking up the name may take a minute.
         lease=timedelta(seconds=120 + 2 * settings.webhook_timeout_s),
     )
-    return Notify(database=database, sender=sender, policy=policy)
+    return Notify(
+        database=database, sender=sender, policy=policy, tell=metrics.notified if metrics is not None else None
+    )
 
 
 def _retention(settings: Settings) -> RetentionPolicy:

@@ -95,7 +95,10 @@ def serve(
             log_config=None,
             server_header=False,
             http=Patience(
-                _connections(settings), head_s=settings.header_timeout_s, unread_s=settings.idle_timeout_s
+                _connections(settings),
+                head_s=settings.header_timeout_s,
+                unread_s=settings.idle_timeout_s,
+                on_drop=lambda: metrics.limited("connections"),
             ).protocol(),
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),

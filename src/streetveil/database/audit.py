@@ -20,6 +20,7 @@ from streetveil.domain.audit import (
     canonical_json,
     moment_text,
 )
+from streetveil.domain.reports import MAX_BACKLOG, Backlog
 
 _UNREADABLE = datetime.min.replace(tzinfo=UTC)
 _ACTIONS = {str(action): action for action in AuditAction}
@@ -49,6 +50,12 @@ class SqlAuditRepository:
 
     def count_waiting(self) -> int:
         return self._connection.scalar(select(func.count()).select_from(AuditInboxRecord)) or 0
+
+    def backlog(self) -> Backlog:
+        some = select(AuditInboxRecord.place).limit(MAX_BACKLOG).subquery()
+        count = self._connection.scalar(select(func.count()).select_from(some)) or 0
+        first = self._connection.scalar(select(AuditInboxRecord.at).order_by(AuditInboxRecord.place).limit(1))
+        return Backlog(count, None if first is None else _moment(first))
 
     def append(self, records: Sequence[AuditRecord]) -> bool:
         rows = [

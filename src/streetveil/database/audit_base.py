@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from streetveil.domain.audit import AuditEvent, AuditHead, AuditRecord
+from streetveil.domain.reports import Backlog
 
 
 class AuditRepository(Protocol):
@@ -26,6 +27,10 @@ class AuditRepository(Protocol):
 
     def count_waiting(self) -> int:
         """How many events are not sealed."""
+        ...
+
+    def backlog(self) -> Backlog:
+        """The events that are not sealed."""
         ...
 
     def append(self, records: Sequence[AuditRecord]) -> bool:

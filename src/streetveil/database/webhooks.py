@@ -10,11 +10,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Index, Row, String, Update, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Index, Row, String, Update, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from streetveil.database.tables import _MARIADB, _MYSQL, Base, Id, Tenant, UtcDateTime, table_of
 from streetveil.domain.job import Job, JobStatus
+from streetveil.domain.reports import MAX_BACKLOG, Backlog
 from streetveil.domain.webhooks import Delivery, WebhookReport
 
 _MAX_ERROR_LENGTH = 500
@@ -51,6 +52,14 @@ _OWN = WebhookRecord.job_id == bindparam("job")
 _TELL = update(_WEBHOOKS).where(_OWN).values(number=WebhookRecord.number + 1, delivered_at=None, attempts=0, error=None)
 _FORGET = delete(_WEBHOOKS).where(_OWN)
 _REPORT = select(_WEBHOOKS).where(_OWN)
+_PENDING = (
+    select(WebhookRecord.due_at)
+    .where(WebhookRecord.due_at.is_not(None))
+    .order_by(WebhookRecord.due_at)
+    .limit(MAX_BACKLOG)
+    .subquery()
+)
+_BACKLOG = select(func.count(), func.min(_PENDING.c.due_at))
 
 
 def follow(connection: Connection, job_id: str, to: JobStatus, now: datetime) -> None:
@@ -85,6 +94,9 @@ class SqlWebhookRepository:
         statement = select(_WEBHOOKS).where(WebhookRecord.due_at <= now).order_by(WebhookRecord.due_at)
         rows = self._connection.execute(statement.limit(limit))
         return [delivery for row in rows if (delivery := _delivery(row)) is not None]
+
+    def backlog(self) -> Backlog:
+        return Backlog(*self._connection.execute(_BACKLOG).one())
 
     def claim(self, delivery: Delivery, *, now: datetime, until: datetime) -> Delivery | None:
         taken = replace(delivery, attempts=delivery.attempts + 1)

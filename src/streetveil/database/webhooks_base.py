@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from streetveil.domain.job import Job
+from streetveil.domain.reports import Backlog
 from streetveil.domain.webhooks import Delivery, WebhookReport
 
 
@@ -26,6 +27,10 @@ class WebhookRepository(Protocol):
 
     def due(self, now: datetime, limit: int) -> list[Delivery]:
         """Messages that may be sent, those that are due longest first."""
+        ...
+
+    def backlog(self) -> Backlog:
+        """Messages that are still to be sent, now or later."""
         ...
 
     def claim(self, delivery: Delivery, *, now: datetime, until: datetime) -> Delivery | None:

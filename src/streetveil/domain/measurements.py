@@ -23,6 +23,19 @@ PHOTO_STAGES: Final = ("decode", "faces", "vehicles", "plates", "redact", "verif
 STAGES: Final = ("queued", "claim", "fetch", "handover", *PHOTO_STAGES, "store", "record")
 """Those of a job."""
 
+LIMITS: Final = (
+    "queue",
+    "rate",
+    "photos_per_day",
+    "bytes_per_day",
+    "uploads_per_client",
+    "open_uploads",
+    "waiting_uploads",
+    "waiting_redactions",
+    "connections",
+)
+"""By which somebody may be turned away; docs/metrics.md says which setting is which."""
+
 NO_CODE: Final = "none"
 """The code of what did not fail."""
 

@@ -180,6 +180,23 @@ class QueueStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits to be done beside jobs.
+
+    Attributes:
+        count: how many there are, `MAX_BACKLOG` at most.
+        since: from when on the first could have been done, which may lie ahead; None where there is none.
+    """
+
+    count: int = 0
+    since: datetime | None = None
+
+
+MAX_BACKLOG = 100_000
+"""So many are counted: those of a day in which nothing could be done would take a while."""
+
+
+@dataclass(frozen=True, slots=True)
 class DependencyState:
     """Whether something the service needs works; `detail` and the error's `code` say what is wrong where not."""
 

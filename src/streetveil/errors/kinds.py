@@ -64,14 +64,19 @@ class UnprocessableError(StreetveilError):
 
 
 class OverloadedError(StreetveilError):
-    """Too much work is waiting; try again after `retry_after_s` seconds (HTTP 429)."""
+    """Too much work is waiting; try again after `retry_after_s` seconds (HTTP 429).
+
+    Attributes:
+        limit: what is exceeded, for those who count it: one of `domain/measurements.py`'s `LIMITS`.
+    """
 
     code = "queue_full"
     retryable = True
 
-    def __init__(self, detail: str, retry_after_s: int = 5) -> None:
+    def __init__(self, detail: str, retry_after_s: int = 5, *, limit: str = "queue") -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+        self.limit = limit
 
 
 class UnavailableError(StreetveilError):

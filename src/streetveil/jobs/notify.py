@@ -20,6 +20,7 @@ import structlog
 
 from streetveil.database.base import Database
 from streetveil.domain.job import Clock, utc_now
+from streetveil.domain.measurements import NO_CODE
 from streetveil.domain.webhooks import Delivery, WebhookReport
 from streetveil.errors import InvalidWebhookUrlError, StreetveilError, WebhookFailedError, WebhookUnreachableError
 from streetveil.jobs.backoff import Backoff
@@ -28,6 +29,9 @@ from streetveil.webhooks.base import WebhookSender
 _log = structlog.get_logger(__name__)
 
 _AT_A_TIME = 100
+
+Tell = Callable[[str, str], None]
+"""Called with the outcome of each try, `delivered`, `postponed` or `given_up`, and the code of its error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,14 @@ class Notify:
         database: Database,
         sender: WebhookSender,
         policy: DeliveryPolicy | None = None,
+        tell: Tell | None = None,
         clock: Clock = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._sender = sender
         self._policy = policy or DeliveryPolicy()
+        self._tell = tell or (lambda _result, _code: None)
         self._clock = clock
         self._monotonic = monotonic
         # Receivers by the moment until which they are left alone.
@@ -178,6 +184,7 @@ class Notify:
             return self._failed(delivery, error)
         done = self._clock()
         self._database.transact(lambda transaction: transaction.webhooks.delivered(delivery, now=done))
+        self._tell("delivered", NO_CODE)
         _log.debug("webhook_delivered", job_id=delivery.job_id, attempts=delivery.attempts)
         return "delivered"
 
@@ -186,11 +193,13 @@ class Notify:
         told = {"job_id": delivery.job_id, "code": error.code, "detail": error.detail, "attempts": delivery.attempts}
         if not error.retryable or due_at > delivery.ended_at + self._policy.retry_for:
             self._database.transact(lambda transaction: transaction.webhooks.give_up(delivery, error.detail))
+            self._tell("given_up", error.code)
             _log.error("webhook_given_up", **told)
             return "given_up"
         self._database.transact(
             lambda transaction: transaction.webhooks.postpone(delivery, error.detail, due_at=due_at)
         )
+        self._tell("postponed", error.code)
         _log.warning("webhook_postponed", **told)
         return "postponed"
 

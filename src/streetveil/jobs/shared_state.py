@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -71,17 +71,25 @@ class SharedState:
                 counts = snapshot.jobs.counts(tenant=None, since=now)
                 oldest = snapshot.jobs.oldest_submission(tenant=None)
                 workers = snapshot.workers.all()
+                webhooks, unsealed = snapshot.webhooks.backlog(), snapshot.audit.backlog()
         except StreetveilError as error:
             _log.warning("shared_state_unknown", code=error.code, detail=error.detail)
             return None
-        age_s = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
         living = sum(now - worker.last_seen_at <= self._worker_silence for worker in workers)
         return [
             Reading(families.DEPTH, depth),
-            Reading(families.OLDEST, age_s),
+            Reading(families.OLDEST, _age_s(oldest, now)),
             Reading(families.WORKERS, living),
             *(Reading(families.IN_STATE, counts.get(state, 0), (state.value,)) for state in _STATES),
+            Reading(families.WEBHOOKS_PENDING, webhooks.count),
+            Reading(families.WEBHOOKS_OVERDUE, _age_s(webhooks.since, now)),
+            Reading(families.UNSEALED, unsealed.count),
+            Reading(families.SEAL_LAG, _age_s(unsealed.since, now)),
         ]
+
+
+def _age_s(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else max(0.0, (now - since).total_seconds())
 
 
 def _dependency_readings(states: Mapping[str, DependencyState]) -> list[Reading]:

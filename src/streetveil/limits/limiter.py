@@ -35,6 +35,7 @@ class Limiter:
             raise RateLimitedError(
                 f"More requests than {_told(self._rate)} are not taken.",
                 retry_after_s=_whole(self._counters.frees_in(self._rate, name)),
+                limit="rate",
             )
 
     def ensure_room(self, name: str, size: int) -> None:
@@ -61,6 +62,7 @@ class Limiter:
         return QuotaExceededError(
             f"The quota of {item.amount} {item.namespace} in a day is used up, or would be exceeded by this photo.",
             retry_after_s=_whole(self._counters.ends_in(item, name)),
+            limit=f"{item.namespace}_per_day",
         )
 
 

@@ -110,6 +110,15 @@ REQUEST_S = Family(
     buckets=_REQUEST_S,
 )
 REQUESTS_NOW = Family("streetveil_http_requests_in_progress", "gauge", "Requests that are being answered.")
+LIMITED = Family(
+    "streetveil_limit_refusals_total", "counter", "What was turned away because it was too much.", labels=("limit",)
+)
+WEBHOOKS = Family(
+    "streetveil_webhook_deliveries_total",
+    "counter",
+    "Tries to deliver a webhook's message, by what became of it.",
+    labels=("result", "code"),
+)
 BUILD = Family(
     "streetveil_build_info",
     "gauge",
@@ -145,6 +154,14 @@ OLDEST = Family(
 )
 IN_STATE = Family("streetveil_jobs_in_state", "gauge", "Jobs that wait or are worked on now.", labels=("status",))
 WORKERS = Family("streetveil_workers", "gauge", "Worker processes that gave a sign of life in the last minutes.")
+WEBHOOKS_PENDING = Family("streetveil_webhooks_pending", "gauge", "Messages of webhooks that are still to be sent.")
+WEBHOOKS_OVERDUE = Family(
+    "streetveil_webhooks_overdue_seconds", "gauge", "For how long the one that was due first has been; 0: none is due."
+)
+UNSEALED = Family("streetveil_audit_unsealed_events", "gauge", "Events of the audit log that are not sealed yet.")
+SEAL_LAG = Family(
+    "streetveil_audit_seal_lag_seconds", "gauge", "For how long the oldest of them has waited; 0: none waits."
+)
 DEPENDENCY = Family(
     "streetveil_dependency_up", "gauge", "1 where what the service needs works, else 0.", labels=("dependency",)
 )
@@ -156,8 +173,9 @@ FAMILIES: tuple[Family, ...] = (
     UPLOADS, JOBS, RETRIES, END_TO_END, STAGE,
     DETECTIONS, CONFIDENCE, INFERENCE, BATCH,
     STORAGE, DATABASE, QUEUE,
-    REQUESTS, REQUEST_S, REQUESTS_NOW, BUILD,
+    REQUESTS, REQUEST_S, REQUESTS_NOW, LIMITED, WEBHOOKS, BUILD,
     THREADS, BUSY, CHILDREN, CHILDREN_CPU, CHILDREN_MEMORY, CRASHES, DISK_FREE, DISK_SIZE,
     GPU_USE, GPU_MEMORY, GPU_MEMORY_SIZE,
-    SHARED_UP, DEPTH, CAPACITY, OLDEST, IN_STATE, WORKERS, DEPENDENCY, DEPENDENCY_CODE,
+    SHARED_UP, DEPTH, CAPACITY, OLDEST, IN_STATE, WORKERS,
+    WEBHOOKS_PENDING, WEBHOOKS_OVERDUE, UNSEALED, SEAL_LAG, DEPENDENCY, DEPENDENCY_CODE,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from streetveil import errors
-from streetveil.domain.measurements import CLASSES, NO_CODE, STAGES, Measurements, Task
+from streetveil.domain.measurements import CLASSES, LIMITS, NO_CODE, STAGES, Measurements, Task
 from streetveil.observability import families
 from streetveil.observability.families import Family
 from streetveil.observability.readings import Ask, Reading
@@ -31,6 +31,9 @@ _FAILURES = (
     errors.UnavailableError,
     errors.ModelError,
     errors.ObjectMissingError,
+)
+_DELIVERY_FAILURES = tuple(
+    kind.code for kind in (errors.InvalidWebhookUrlError, errors.WebhookFailedError, errors.WebhookUnreachableError)
 )
 
 
@@ -76,11 +79,19 @@ class Metrics:
         self._requests = self._counter(families.REQUESTS)
         self._request_s = self._histogram(families.REQUEST_S)
         self._requests_now = self._gauge(families.REQUESTS_NOW)
+        self._limited = self._counter(families.LIMITED)
+        self._webhooks = self._counter(families.WEBHOOKS)
         self._gauge(families.BUILD).labels(version, platform.python_version(), component).set(1)
         for result in ("accepted", "repeated"):
             self._uploads.labels(result, NO_CODE)
+        if component != "worker":
+            for limit in LIMITS:
+                self._limited.labels(limit)
         if component != "api":
             self._announce_jobs()
+            for told in ("delivered", "postponed", "given_up"):
+                for code in (NO_CODE,) if told == "delivered" else _DELIVERY_FAILURES:
+                    self._webhooks.labels(told, code)
 
     def expose(self, accept: str = "") -> tuple[bytes, str]:
         """All metrics as text, and its media type, for the `Accept` header of who asks."""
@@ -142,6 +153,14 @@ class Metrics:
     def queue_asked(self, operation: str, seconds: float, *, ok: bool) -> None:
         """The same for the queue."""
         self._queue.labels(operation, _result(ok)).observe(seconds)
+
+    def limited(self, limit: str) -> None:
+        """Somebody was turned away by one of `LIMITS`."""
+        self._limited.labels(limit).inc()
+
+    def notified(self, result: str, code: str = NO_CODE) -> None:
+        """A try to deliver a message is over: `delivered`, or `postponed` or `given_up` with an error's code."""
+        self._webhooks.labels(result, code).inc()
 
     def request_began(self) -> None:
         """An HTTP request's head has come."""

@@ -9,6 +9,7 @@ from tests.unit.database.test_audit import (
     test_of_two_sealers_one_leaves_it_to_the_other,
     test_records_can_be_neither_changed_nor_removed,
     test_the_log_goes_on_where_it_ended_though_all_of_it_was_pruned,
+    test_what_is_not_sealed_is_counted_with_the_time_of_its_first,
     test_what_is_too_old_is_pruned_and_the_rest_verifies_from_there,
     write,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "test_of_two_sealers_one_leaves_it_to_the_other",
     "test_records_can_be_neither_changed_nor_removed",
     "test_the_log_goes_on_where_it_ended_though_all_of_it_was_pruned",
+    "test_what_is_not_sealed_is_counted_with_the_time_of_its_first",
     "test_what_is_too_old_is_pruned_and_the_rest_verifies_from_there",
     "write",
 ]

@@ -30,8 +30,8 @@ def serving():
     """Starts servers with some patience; each gives a function that connects to it."""
 
     @contextmanager
-    def start(most=100, head_s=0.3, unread_s=0.3):
-        protocol = Patience(most, head_s=head_s, unread_s=unread_s).protocol()
+    def start(most=100, head_s=0.3, unread_s=0.3, on_drop=lambda: None):
+        protocol = Patience(most, head_s=head_s, unread_s=unread_s, on_drop=on_drop).protocol()
         config = uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="off", http=protocol)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run)
@@ -142,7 +142,8 @@ def test_an_answer_that_nobody_reads_is_given_up(serving):
 
 
 def test_the_longest_idle_makes_room_for_new_ones_and_none_in_a_request_does(serving):
-    with serving(most=3, head_s=60) as connect:
+    dropped = []
+    with serving(most=3, head_s=60, on_drop=lambda: dropped.append("one")) as connect:
         working = connect()
         begin_request(working)
         idle = [connect(), connect()]
@@ -150,6 +151,7 @@ def test_the_longest_idle_makes_room_for_new_ones_and_none_in_a_request_does(ser
         newest = connect()
 
         assert is_cut(idle[1])
+        assert dropped == ["one"]
         assert b"fine" in ask(newest)
         assert b"fine" in ask(idle[0])
         working.sendall(b"b")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from tests.support.metrics import values
 from tests.unit.api.conftest import Service, World, check_documented, services_of, serving
 
 from streetveil.access.base import Authenticator
@@ -50,6 +51,14 @@ def limited(tmp_path):
     return start
 
 
+def refusals(client: httpx.Client) -> dict[str, float]:
+    """How often /metrics says that somebody was turned away, by limit."""
+    numbers = values(client.get("/metrics").text)
+    return {
+        labels[0]: number for (name, labels), number in numbers.items() if name == "streetveil_limit_refusals_total"
+    }
+
+
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
@@ -89,6 +98,7 @@ def test_photos_over_the_quota_are_refused_before_they_are_read(limited, photo):
             assert 0 < int(refused.headers["Retry-After"]) <= 86_400
         other = client.post("/upload", files={"file": ("a.jpg", photo)}, headers=bearer("tenant-b"))
         reading = client.get(f"/status/{first.json()['job_id']}", headers=bearer("tenant-a"))
+        assert refusals(client)["photos_per_day"] == 3
 
     assert (first.status_code, other.status_code, reading.status_code) == (202, 202, 200)
     assert len(service.world.jobs) == 2
@@ -105,6 +115,7 @@ def test_photos_of_a_batch_count_each_and_those_that_are_too_many_are_told(limit
             files=[("files", (f"{number}.jpg", photo)) for number in range(3)],
             headers=bearer("tenant-a"),
         )
+        assert refusals(client)[next(iter(limits))] == 1
 
     assert answer.status_code == 202
     jobs = answer.json()["jobs"]
@@ -124,11 +135,12 @@ def test_bytes_of_a_day_are_limited(limited, photo):
 def test_uploads_at_once_are_limited_for_each_client_and_in_all():
     uploads = OpenUploads(3, 2)
     with uploads.one_more("a"), uploads.one_more("a"):
-        with pytest.raises(RateLimitedError), uploads.one_more("a"):
+        with pytest.raises(RateLimitedError) as own, uploads.one_more("a"):
             pass
         with uploads.one_more("b"), pytest.raises(OverloadedError) as refusal, uploads.one_more("c"):
             pass
         assert refusal.value.code == "queue_full"
+        assert (own.value.limit, refusal.value.limit) == ("uploads_per_client", "open_uploads")
     with uploads.one_more("a"):
         pass
 

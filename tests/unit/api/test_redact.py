@@ -7,6 +7,7 @@ import threading
 import httpx
 import pytest
 from PIL import Image
+from tests.support.metrics import values
 
 from streetveil.domain.options import Style
 from streetveil.errors import RedactionFailedError
@@ -105,6 +106,8 @@ def test_more_requests_than_can_wait_are_turned_away(client, service, world, pho
         thread.join()
 
     assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
+    numbers = values(client.get("/metrics").text)
+    assert numbers["streetveil_limit_refusals_total", ("waiting_redactions",)] == 1
     assert refused.headers["Retry-After"]
     assert answers == [200, 200]
     assert client.post("/redact", files={"file": ("a.jpg", photo)}).status_code == 200

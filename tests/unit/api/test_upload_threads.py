@@ -28,6 +28,7 @@ def test_whoever_would_wait_behind_too_many_is_refused_until_they_are_done():
             with pytest.raises(OverloadedError) as refusal:
                 threads.ensure_room()
             assert refusal.value.retry_after_s > 0
+            assert refusal.value.limit == "waiting_uploads"
             release.set()
         threads.ensure_room()
         assert await run_sync(lambda: "stored", limiter=threads.limiter) == "stored"

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from streetveil.domain.audit import Actor, AuditAction, AuditHead, AuditSeal
+from streetveil.domain.reports import Backlog
 from streetveil.jobs.audit import Sealer
 from streetveil.jobs.audit_log import AuditLog
 
@@ -62,6 +63,18 @@ def test_events_wait_until_they_are_sealed_and_come_back_as_they_were(database):
         (sealed,) = snapshot.audit.newest(9, job_id="job-1")
         assert (sealed.event, sealed.number, snapshot.audit.head()) == (event, 1, sealed.head)
         assert snapshot.audit.count_waiting() == 0
+
+
+def test_what_is_not_sealed_is_counted_with_the_time_of_its_first(database):
+    def backlog():
+        with database.snapshot() as snapshot:
+            return snapshot.audit.backlog()
+
+    assert backlog() == Backlog()
+    record(database, 3)
+    assert backlog() == Backlog(3, AT)
+    Sealer(database=database, seal=SEAL)()
+    assert backlog() == Backlog()
 
 
 def test_an_event_is_rolled_back_with_what_it_tells_of(database):

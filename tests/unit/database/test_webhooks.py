@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import event
 
 from streetveil.domain.job import JobFailure, JobStatus, utc_now
+from streetveil.domain.reports import Backlog
 from streetveil.domain.webhooks import WebhookReport
 
 URL = "https://hooks.example.org/"
@@ -120,6 +121,19 @@ def test_of_an_erased_job_no_row_is_left(database, change, ended):
     assert not change("claim", delivery, now=job.created_at, until=job.created_at)
     with database.snapshot() as snapshot:
         assert snapshot.jobs.get(job.id).status is JobStatus.ERASED
+
+
+def test_what_is_still_to_be_sent_is_counted_and_from_when_on_it_could_be(database, add, change, ended):
+    waiting = add()
+    change("add", waiting, URL)  # its job has not ended
+    job, delivery = ended
+    assert change("backlog") == Backlog(1, job.created_at)
+    taken = change("claim", delivery, now=job.created_at, until=job.created_at + MINUTE)
+    assert change("backlog") == Backlog(1, job.created_at + MINUTE)
+    fail(database, waiting)
+    assert change("backlog") == Backlog(2, waiting.created_at)
+    change("delivered", taken, now=job.created_at)
+    assert change("backlog").count == 1
 
 
 def test_what_is_due_is_found_by_an_index(database, change):

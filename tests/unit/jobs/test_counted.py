@@ -116,6 +116,9 @@ def test_where_nobody_counts_nothing_breaks(tmp_path):
     house.close()
 
 
+BACKLOGS = (families.WEBHOOKS_PENDING, families.WEBHOOKS_OVERDUE, families.UNSEALED, families.SEAL_LAG)
+
+
 @pytest.fixture
 def shared(house):
     return SharedState(
@@ -154,11 +157,29 @@ def test_what_all_share_is_told_as_it_is(house, shared):
     assert later[families.DEPENDENCY, ("storage",)] == 1
 
 
+def test_messages_and_events_that_wait_are_told_with_how_long_they_could_have_been_done(house, shared):
+    assert {told(shared)[family, ()] for family in BACKLOGS} == {0}
+    house.upload(webhook_url="https://hooks.example.org/a")
+    house.upload(webhook_url="https://hooks.example.org/a")
+    house.clock.turn(seconds=7)
+    waiting = told(shared)
+    # An upload is an event.
+    assert (waiting[families.UNSEALED, ()], waiting[families.SEAL_LAG, ()]) == (2, 7)
+    assert (waiting[families.WEBHOOKS_PENDING, ()], waiting[families.WEBHOOKS_OVERDUE, ()]) == (0, 0)
+    house.drain()
+    house.maintain.seal_if_due("worker-1")
+    house.clock.turn(seconds=3)
+    ended = told(shared)
+    assert (ended[families.UNSEALED, ()], ended[families.SEAL_LAG, ()]) == (0, 0)
+    assert (ended[families.WEBHOOKS_PENDING, ()], ended[families.WEBHOOKS_OVERDUE, ()]) == (2, 3)
+
+
 def test_what_cannot_be_asked_is_missing_and_said_to_be(house, shared):
     house.memory.close()
     readings = told(shared)
     assert readings[families.SHARED_UP, ()] == 0
     assert (families.DEPTH, ()) not in readings
+    assert (families.UNSEALED, ()) not in readings
     assert readings[families.DEPENDENCY, ("queue",)] == 0
     assert readings[families.DEPENDENCY_CODE, ("queue", "queue_unavailable")] == 1
     assert readings[families.DEPENDENCY, ("database",)] == 1

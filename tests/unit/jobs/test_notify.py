@@ -62,7 +62,13 @@ def sender():
 
 
 @pytest.fixture
-def notifier(sender):
+def tries():
+    """What was told of each try."""
+    return []
+
+
+@pytest.fixture
+def notifier(sender, tries):
     """Makes what sends a house's messages."""
 
     def make(house, **policy):
@@ -71,6 +77,7 @@ def notifier(sender):
             database=house.sql,
             sender=sender,
             policy=DeliveryPolicy(**policy),
+            tell=lambda result, code: tries.append((result, code)),
             clock=house.clock,
             monotonic=lambda: house.clock().timestamp(),
         )
@@ -173,6 +180,20 @@ def test_an_end_that_came_while_the_one_before_was_being_told_is_not_lost(house,
     notify.deliver_due()
     assert [message.status for message in sender.sent] == ["failed", "completed"]
     assert notify.report(job.id) == WebhookReport("delivered", 1)
+
+
+def test_each_try_is_counted_by_what_became_of_it(house, notify, sender, tries):
+    sender.failures["hooks.example.org"] = WebhookFailedError("503")
+    house.upload(webhook_url=URL)
+    house.upload(b"other", webhook_url="https://gone.example.org/")
+    sender.failures["gone.example.org"] = InvalidWebhookUrlError("not allowed any more")
+    house.drain()
+    notify.deliver_due()
+    assert sorted(tries) == [("given_up", "invalid_webhook_url"), ("postponed", "webhook_failed")]
+    sender.failures.clear()
+    house.clock.turn(seconds=10)
+    notify.deliver_due()
+    assert tries[2:] == [("delivered", "none")]
 
 
 def test_what_was_not_accepted_is_sent_again_later_and_later_until_it_is(house, notify, sender):

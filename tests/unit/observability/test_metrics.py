@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from tests.support.metrics import value, values
 
 from streetveil.domain.detections import Label
-from streetveil.domain.measurements import STAGES, Measurements, ModelRun, Task
+from streetveil.domain.measurements import LIMITS, STAGES, Measurements, ModelRun, Task
 from streetveil.observability import families
 from streetveil.observability.families import FAMILIES
 from streetveil.observability.metrics import Metrics, ModelLabels
@@ -37,6 +37,8 @@ def use_everything(metrics):
         ask("put", 0.01, ok=True)
     metrics.request_began()
     metrics.request_ended("GET", "/jobs", 200, 0.01)
+    metrics.limited("rate")
+    metrics.notified("delivered")
     counted = {family.name for family in metrics_of(metrics)}
     metrics.watch(
         lambda: [
@@ -80,11 +82,12 @@ def test_names_follow_the_conventions_of_prometheus():
     assert 60 in families.END_TO_END.buckets
 
 
-def test_every_stage_is_documented():
-    stages = PAGE.partition("### Stages")[2].partition("\n## ")[0]
-    cells = re.findall(r"^\| (`.+?`) \| ", stages, re.MULTILINE)
+@pytest.mark.parametrize(("heading", "labels"), [("Stages", STAGES), ("Limits", LIMITS)])
+def test_every_stage_and_limit_is_documented(heading, labels):
+    part = re.split(r"\n##+ ", PAGE.partition(f"### {heading}\n")[2])[0]
+    cells = re.findall(r"^\| (`.+?`) \| ", part, re.MULTILINE)
     named = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
-    assert sorted(named) == sorted(STAGES)
+    assert sorted(named) == sorted(labels)
 
 
 def test_what_a_worker_counts_is_there_before_it_happens(metrics):
@@ -93,7 +96,14 @@ def test_what_a_worker_counts_is_there_before_it_happens(metrics):
     assert value(metrics, "streetveil_jobs_total", "decoder_crashed", "failed") == 0
     assert value(metrics, "streetveil_jobs_total", "internal_error", "failed") == 0
     assert value(metrics, "streetveil_stage_seconds_count", "fetch") == 0
+    assert value(metrics, "streetveil_webhook_deliveries_total", "webhook_unreachable", "given_up") == 0
     assert value(Metrics(component="api"), "streetveil_jobs_total", "none", "completed") is None
+
+
+def test_what_an_api_counts_is_there_before_it_happens():
+    for limit in LIMITS:
+        assert value(Metrics(component="api"), "streetveil_limit_refusals_total", limit) == 0
+    assert value(Metrics(component="worker"), "streetveil_limit_refusals_total", "rate") is None
 
 
 def test_a_photo_counts_per_class_and_model_also_what_was_not_found(metrics):

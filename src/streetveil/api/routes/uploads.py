@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from streetveil import errors
 from streetveil.api.audit import Who
-from streetveil.api.dependencies import IdempotencyKey, Incoming, Services, Tenant, Threads, allowed
+from streetveil.api.dependencies import IdempotencyKey, Incoming, ProcessMetrics, Services, Tenant, Threads, allowed
 from streetveil.api.errors import public_detail
 from streetveil.api.forms import WEBHOOK_FIELD, many_photos, options_of, single_photo, webhook_of
 from streetveil.api.incoming import ReceivedFile
@@ -27,6 +27,7 @@ from streetveil.domain.job import Job
 from streetveil.domain.options import JobOptions
 from streetveil.errors import MalformedRequestError, StreetveilError
 from streetveil.jobs.submit import Upload
+from streetveil.observability.metrics import Metrics
 
 router = APIRouter(tags=["photos"])
 
@@ -93,14 +94,14 @@ async def upload(
     responses=problems(*FORM_PROBLEMS, errors.InvalidWebhookUrlError),
 )
 async def batch_upload(
-    request: Request, services: Services, intake: Incoming, tenant: Tenant, who: Who
+    request: Request, services: Services, intake: Incoming, tenant: Tenant, who: Who, metrics: ProcessMetrics
 ) -> SubmittedBatch:
     """The same for several photos. A file that cannot be taken is told in its place and stops none of the others."""
     if "idempotency-key" in request.headers:
         raise MalformedRequestError("Idempotency-Key is understood by /upload only.")
     await _ensure_capacity(services, tenant)
     async with received_form(request, many_photos(services), intake=intake) as form:
-        return await run_sync(_submit_all, services, form, _wishes_of(form, services, who))
+        return await run_sync(_submit_all, services, metrics, form, _wishes_of(form, services, who))
 
 
 async def _ensure_capacity(services: ApiServices, tenant: str, key: str | None = None) -> None:
@@ -145,9 +146,16 @@ def _submit_one(services: ApiServices, who: Actor, key: str | None, form: Form) 
     )
 
 
-def _submit_all(services: ApiServices, form: Form, wishes: _Wishes) -> SubmittedBatch:
+def _submit_all(services: ApiServices, metrics: Metrics, form: Form, wishes: _Wishes) -> SubmittedBatch:
     batch_id = services.submit.new_batch(tenant=wishes.who.tenant)
-    outcomes = [_submit_in_batch(services, file, wishes, batch_id) for file in form.files]
+    outcomes: list[SubmittedJob | RejectedFile] = []
+    for file in form.files:
+        try:
+            outcomes.append(_submit_in_batch(services, file, wishes, batch_id))
+        except StreetveilError as error:
+            if isinstance(error, errors.OverloadedError):
+                metrics.limited(error.limit)
+            outcomes.append(_rejected(file.filename, error))
     accepted = sum(isinstance(outcome, SubmittedJob) for outcome in outcomes)
     return SubmittedBatch(
         batch_id=batch_id,
@@ -160,9 +168,9 @@ def _submit_all(services: ApiServices, form: Form, wishes: _Wishes) -> Submitted
 
 def _submit_in_batch(
     services: ApiServices, file: ReceivedFile | RefusedFile, wishes: _Wishes, batch_id: str
-) -> SubmittedJob | RejectedFile:
+) -> SubmittedJob:
     if isinstance(file, RefusedFile):
-        return _rejected(file.filename, file.error)
+        raise file.error
     try:
         job = services.submit(
             _upload(file),
@@ -173,11 +181,11 @@ def _submit_in_batch(
             by=wishes.who,
         )
         return SubmittedJob.of(job)
-    except StreetveilError as error:
-        return _rejected(file.filename, error)
-    except Exception as error:  # noqa: BLE001  # jobs before this one are accepted, and their ids must not be lost
+    except StreetveilError:
+        raise
+    except Exception as error:  # jobs before this one are accepted, and their ids must not be lost
         structlog.get_logger(__name__).error("batch_file_crashed", exc_info=error)
-        return _rejected(file.filename, StreetveilError(str(error)))
+        raise StreetveilError(str(error)) from error
 
 
 def _rejected(filename: str, error: StreetveilError) -> RejectedFile:
