@@ -13,7 +13,7 @@ from streetveil.imaging import bmp
 from streetveil.imaging.bmp import BmpHeader
 from streetveil.imaging.picture import Picture
 from streetveil.imaging.reader import Reader
-from streetveil.redaction import effects, hidden, png_encoder
+from streetveil.redaction import effects, hidden, invisible, png_encoder
 from streetveil.redaction.base import RedactedFile
 from streetveil.redaction.regions import Area
 
@@ -36,7 +36,7 @@ def rewrite(picture: Picture, found: Sequence[Area], policy: MetadataPolicy) -> 
     data[used : header.pixels_at] = bytes(header.pixels_at - used)
     rows = np.frombuffer(data, np.uint8, offset=header.pixels_at).reshape(header.size.height, header.row_bytes)
     top_down = rows if header.top_down else rows[::-1]
-    if found:
+    if found or header.alpha:
         _paint(top_down, header, _palette(data, header), found)
     del rows, top_down  # they lend the buffer, which grows now
     if header.header_bytes == _V5:
@@ -57,6 +57,8 @@ def _paint(
     if header.bits >= 24:
         channels = header.bits // 8
         pixels = rows[:, : width * channels].reshape(height, width, channels)
+        if header.alpha:
+            invisible.blank(pixels)
         effects.paint(pixels, found, maximum=255, alpha=header.alpha)
         rows[:, : width * channels] = pixels.reshape(height, -1)
     elif header.bits == 16:

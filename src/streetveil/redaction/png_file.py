@@ -15,22 +15,27 @@ from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.picture import Picture
 from streetveil.imaging.png import Chunk, PngHeader
 from streetveil.imaging.reader import Reader
-from streetveil.redaction import effects, png_chunks, png_encoder
+from streetveil.redaction import effects, invisible, png_chunks, png_encoder
 from streetveil.redaction.base import RedactedFile
 from streetveil.redaction.regions import Area
+
+_WITH_ALPHA = frozenset({png.GREY_ALPHA, png.RGBA})
 
 
 def rewrite(picture: Picture, found: Sequence[Area], policy: MetadataPolicy) -> RedactedFile:
     """The PNG with `found` painted over; without any, the compressed pixels stay as they are byte for byte.
 
-    A picture that was interlaced is no longer: it decodes to the same pixels.
+    They do not stay where they hold more than viewers show: rows below the picture, data behind it, colours that are
+    fully transparent. A picture whose pixels are written anew is not interlaced: it decodes to the same pixels.
     """
     chunks = list(png.chunks(Reader(picture.data, complete=True)))
     kept = list(png_chunks.surviving(chunks, picture.header.orientation, policy))
-    if found:
-        header = png.read_ihdr(chunks[0])
-        content = _painted(chunks, header, found)
-        kept = _with_pixels(kept, content)
+    header = png.read_ihdr(chunks[0])
+    anew = not png.holds_pixels_only(chunks, header) or bool(found)
+    if anew or _may_hide_colours(chunks, header):
+        pixels = _decode(chunks, header)
+        if _blank(pixels, chunks, header) or anew:
+            kept = _with_pixels(kept, _coded(_painted(pixels, chunks, header, found), header))
     return RedactedFile(png.SIGNATURE + b"".join(chunk.encode() for chunk in kept), lossless=True)
 
 
@@ -41,17 +46,40 @@ def _with_pixels(chunks: Sequence[Chunk], content: bytes) -> list[Chunk]:
     return [first, *others[:at], Chunk(b"IDAT", content), *others[at:], chunks[-1]]
 
 
-def _painted(chunks: Sequence[Chunk], header: PngHeader, found: Sequence[Area]) -> bytes:
-    """The content of a new IDAT."""
-    pixels = _decode(chunks, header)
-    rows = len(pixels)
+def _body(chunks: Sequence[Chunk], kind: bytes) -> bytes:
+    """The content of the first chunk of a kind; empty where there is none."""
+    return next((chunk.body for chunk in chunks if chunk.kind == kind), b"")
+
+
+def _may_hide_colours(chunks: Sequence[Chunk], header: PngHeader) -> bool:
+    """Whether it takes a look at the pixels to know that none of them is fully transparent and has a colour."""
     if header.colour == png.PALETTE:
-        entries = next((chunk.body for chunk in chunks if chunk.kind == b"PLTE"), b"")
-        palette = np.frombuffer(entries, np.uint8).reshape(-1, 3)[: 1 << header.depth]
+        return _body(chunks, b"tRNS").count(0) > 1
+    return header.colour in _WITH_ALPHA
+
+
+def _blank(pixels: effects.Pixels, chunks: Sequence[Chunk], header: PngHeader) -> bool:
+    """Takes from pixels what transparency hides, in place; True where that was anything."""
+    if header.colour == png.PALETTE:
+        return invisible.blank_indices(pixels[..., 0], _body(chunks, b"tRNS"))
+    return header.colour in _WITH_ALPHA and invisible.blank(pixels)
+
+
+def _painted(
+    pixels: effects.Pixels, chunks: Sequence[Chunk], header: PngHeader, found: Sequence[Area]
+) -> effects.Pixels:
+    """The same pixels, with `found` made unrecognisable in place."""
+    if header.colour == png.PALETTE:
+        palette = np.frombuffer(_body(chunks, b"PLTE"), np.uint8).reshape(-1, 3)[: 1 << header.depth]
         effects.paint_indices(pixels[..., 0], palette, found)
     else:
-        alpha = header.colour in {png.GREY_ALPHA, png.RGBA}
-        effects.paint(pixels, found, maximum=(1 << header.depth) - 1, alpha=alpha)
+        effects.paint(pixels, found, maximum=(1 << header.depth) - 1, alpha=header.colour in _WITH_ALPHA)
+    return pixels
+
+
+def _coded(pixels: effects.Pixels, header: PngHeader) -> bytes:
+    """The content of a new IDAT."""
+    rows = len(pixels)
     if header.depth < 8:
         packed = png_encoder.pack_bits(pixels[..., 0].astype(np.uint8), header.depth)
         return png_encoder.compress(packed, 1, filtered=False)

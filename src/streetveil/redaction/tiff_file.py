@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from streetveil.domain.geometry import Size
 from streetveil.domain.options import MetadataPolicy
 from streetveil.errors import RedactionFailedError, UndecodableImageError, UnsupportedPixelFormatError
 from streetveil.imaging import decoders, jpeg, tiff, tiff_picture, tiff_writer
@@ -19,7 +20,7 @@ from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.picture import Picture
 from streetveil.imaging.reader import Reader
 from streetveil.imaging.tiff_writer import Field
-from streetveil.redaction import effects, hidden, png_encoder, tiff_tags
+from streetveil.redaction import effects, hidden, invisible, png_encoder, tiff_tags
 from streetveil.redaction.base import RedactedFile
 from streetveil.redaction.regions import Area
 
@@ -47,35 +48,58 @@ class _Raster:
 
 
 def rewrite(picture: Picture, found: Sequence[Area], policy: MetadataPolicy) -> RedactedFile:
-    """The TIFF with `found` painted over; without any, strips and tiles are copied byte for byte.
+    """The TIFF with `found` painted over, in strips, with Deflate where it was compressed in any way.
 
-    Painted pictures are written in strips, with Deflate where they were compressed in any way.
+    Nothing is copied, so that nothing stays which viewers do not show: rows and columns beyond the picture in its
+    strips and tiles, data behind them, colours that are fully transparent. Without `found` the strips and tiles of a
+    picture coded as JPEG stay, where they are of its very size.
     """
     reader = Reader(picture.data, complete=True)
     page = tiff_picture.read_page(reader, lambda _: None)
     kept = tiff_tags.surviving(reader, page, policy)
     entries = page.directory.entries
-    if found:
+    coded = None if found or page.compression != _JPEG else _jpegs(reader, page)
+    if coded is None:
         fields, pieces = _painted(reader, page, found)
-        tiled = False
     else:
         fields = [tiff_writer.copy_field(reader, e) for tag, e in entries.items() if tag in tiff_writer.STRUCTURAL]
-        pieces = [_alone(page, picture.data[place]) for place in tiff_picture.pieces(reader, page)]
+        pieces = coded
         if any(hidden.holds_file(field.value, _BEHIND_TABLES) for field in fields):
             raise RedactionFailedError("The file hides another one between its pixels.")
-        tiled = tp.TILE_OFFSETS in entries
+    tiled = coded is not None and tp.TILE_OFFSETS in entries
     return RedactedFile(tiff_writer.write(page.order, [*fields, *kept], pieces, tiled=tiled), lossless=True)
 
 
-def _alone(page: tp.Page, piece: bytes) -> bytes:
-    """A strip or tile without the metadata, and what else, that JPEG coding lets stand in it."""
-    if page.compression == _JPEG:
-        layout = jpeg.take_apart(piece)
+def _jpegs(reader: Reader, page: tp.Page) -> list[bytes] | None:
+    """The strips or tiles, without the metadata that may stand in them; None where they are larger than the picture."""
+    layouts = []
+    for place in tiff_picture.pieces(reader, page):
+        piece = reader.data[place]
+        layouts.append((piece, jpeg.take_apart(piece)))
+    if [layout.frame.size for _, layout in layouts] != _piece_sizes(reader, page):
+        return None
+    pieces = []
+    for piece, layout in layouts:
         tables = [piece[s.start : s.end] for s in layout.segments if not jpeg.is_application(s)]
-        return b"".join([piece[:2], *tables, *(piece[scan] for scan in layout.scans)])
-    if hidden.holds_file(piece):
-        raise RedactionFailedError("The file hides another one between its pixels.")
-    return piece
+        pieces.append(b"".join([piece[:2], *tables, *(piece[scan] for scan in layout.scans)]))
+    return pieces
+
+
+def _piece_sizes(reader: Reader, page: tp.Page) -> list[Size]:
+    """What each strip or tile of a picture must measure, so that it holds nothing else; none where tiles stand over."""
+
+    def value(tag: int, default: int) -> int:
+        entry = page.directory.entries.get(tag)
+        return default if entry is None else tiff.integers(reader, page.order, entry)[0]
+
+    width, height = page.size
+    if tp.TILE_OFFSETS in page.directory.entries:
+        tile = Size(value(tp.TILE_WIDTH, 0), value(tp.TILE_LENGTH, 0))
+        if not tile.pixels or width % tile.width or height % tile.height:
+            return []
+        return [tile] * (page.size.pixels // tile.pixels)
+    rows = value(_ROWS_PER_STRIP, height) or height
+    return [Size(width, min(rows, height - top)) for top in range(0, height, rows)]
 
 
 def _painted(reader: Reader, page: tp.Page, found: Sequence[Area]) -> tuple[list[Field], list[bytes]]:
@@ -88,6 +112,8 @@ def _painted(reader: Reader, page: tp.Page, found: Sequence[Area]) -> tuple[list
         fields.append(field)
         effects.paint_indices(pixels[..., 0], palette, found)
     else:
+        if raster.extra == _ALPHA:
+            invisible.blank(pixels)
         effects.paint(pixels, found, maximum=(1 << raster.bits) - 1, alpha=raster.extra == _ALPHA)
     rows = _as_bytes(raster, order)
     strip_rows = max(1, min(len(rows), _STRIP_BYTES // rows.shape[1]))
