@@ -30,7 +30,8 @@ class AccessPolicy:
     Attributes:
         authenticate: None where nobody is asked who they are.
         own_names: the names by which the service may be called, beside loopback addresses; None: any. Where nobody is
-            asked, a web page whose name leads to this machine (DNS rebinding) could else do all that its reader may.
+            asked, a web page whose name leads to this machine (DNS rebinding), or that posts to it, could else do what
+            its reader may.
         health: the scope that it takes to see /health and /health/ready; None: they are open.
         metrics: the same for /metrics.
     """
@@ -40,15 +41,17 @@ class AccessPolicy:
     health: Scope | None = None
     metrics: Scope | None = None
 
-    def ensure_own_name(self, hosts: Sequence[str]) -> None:
-        """Returns where a request with these `Host` headers means this service.
+    def ensure_own_name(self, hosts: Sequence[str], origins: Sequence[str]) -> None:
+        """Returns where a request with these `Host` and `Origin` headers means this service, and no other asks for it.
 
         Raises:
-            ForbiddenError: it is called by a name that is not its own.
+            ForbiddenError: it is called by a name that is not its own, or by a web page of another.
         """
-        if self.own_names is not None and not all(_is_own(host, self.own_names) for host in hosts):
+        called_by = [origin.partition("://")[2] for origin in origins]  # nothing, of the origin `null`, is not ours
+        if self.own_names is not None and not all(_is_own(host, self.own_names) for host in (*hosts, *called_by)):
             raise errors.ForbiddenError(
-                "Without tokens the service answers only to names of its own machine, as http://127.0.0.1:8000."
+                "Without tokens the service answers only to names of its own machine, as http://127.0.0.1:8000, and to "
+                "no web page of another."
             )
 
     def caller(self, authorization: Sequence[str]) -> Principal:

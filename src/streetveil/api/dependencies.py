@@ -56,7 +56,7 @@ async def _upload_threads(request: Request) -> UploadThreads:
 
 async def _caller(request: Request) -> Principal:
     state = _state(request)
-    state.access.ensure_own_name(request.headers.getlist("host"))
+    state.access.ensure_own_name(request.headers.getlist("host"), request.headers.getlist("origin"))
     headers = request.headers.getlist("authorization")
     if state.access.authenticate is None:
         return state.access.caller(headers)

@@ -36,7 +36,7 @@ class LocalObjectStore(ObstoreStore):
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in FOLDERS:
-                (root / folder).mkdir(exist_ok=True)
+                (root / folder).mkdir(mode=0o700, exist_ok=True)  # files in it are written by the process's umask
             _sync(root)
         except OSError as error:
             raise StorageUnavailableError(f"The folder {root} cannot be made: {error.strerror}.") from error

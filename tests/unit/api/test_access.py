@@ -325,3 +325,28 @@ def test_where_nobody_is_asked_a_web_page_of_another_name_gets_nothing(host: str
     with serving(app) as address, httpx.Client(base_url=address, verify=False) as client:
         assert client.get("/jobs", headers={"Host": host}).status_code == status
         assert client.get("/health/live", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://127.0.0.1:8000", 200),
+        ("http://localhost:3000", 200),
+        ("https://streetveil.test", 200),
+        ("https://evil.test", 403),
+        ("http://localhost.evil.test", 403),
+        ("http://evil.test://localhost", 403),
+        ("null", 403),
+        ("", 403),
+    ],
+)
+def test_where_nobody_is_asked_a_web_page_of_another_can_send_nothing(origin: str, status: int, tmp_path: Path) -> None:
+    names = frozenset({"localhost", "streetveil.test"})
+    app = app_with(World(), tmp_path, AccessPolicy(authenticate=None, own_names=names))
+    with serving(app) as address, httpx.Client(base_url=address, verify=False) as client:
+        assert client.get("/jobs", headers={"Origin": origin}).status_code == status
+        # What a form sends a browser asks nobody about.
+        posted = client.post("/upload", files={"file": b"no photo"}, headers={"Origin": origin})
+        assert posted.status_code == (403 if status == 403 else 415)
+    with serving(app_with(World(), tmp_path, AccessPolicy(authenticate=None))) as address:
+        assert httpx.get(f"{address}/jobs", headers={"Origin": origin}, verify=False).status_code == 200

@@ -44,6 +44,14 @@ def test_only_the_owner_can_look_in(tmp_path):
     assert (tmp_path / "objects").stat().st_mode & 0o077 == 0
 
 
+def test_only_the_owner_can_look_into_a_folder_that_is_open_to_others(tmp_path):
+    (tmp_path / "objects").mkdir(mode=0o755)
+    LocalObjectStore.open(tmp_path / "objects").put("tenants/acme/original/a.jpg", b"face", content_type="image/jpeg")
+    within = [path for path in (tmp_path / "objects").iterdir() if path.is_dir()]
+    assert within
+    assert all(path.stat().st_mode & 0o077 == 0 for path in within)
+
+
 def test_a_file_url_names_the_file(store, tmp_path):
     assert store.url("original/a.jpg") == (tmp_path / "objects" / "original" / "a.jpg").as_uri()
     assert store.presigned_url("original/a.jpg", 60) is None
