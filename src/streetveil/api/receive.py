@@ -18,7 +18,7 @@ from starlette.requests import Request
 from streetveil.api.incoming import FormRules
 from streetveil.api.intake import Intake, Pace
 from streetveil.api.multipart import Form, FormReader
-from streetveil.errors import MalformedRequestError, StalledRequestError, TooLargeError
+from streetveil.errors import InvalidOptionError, MalformedRequestError, StalledRequestError, TooLargeError
 
 _FIRST_PIECE = 4 * 1024
 _LARGEST_PIECE = 512 * 1024  # most photos of a street are one such piece
@@ -31,6 +31,7 @@ async def received_form(request: Request, rules: FormRules, *, intake: Intake) -
     """The form in the body of `request`; its files are removed on leaving.
 
     Raises:
+        InvalidOptionError: an option stands in the address.
         MalformedRequestError: the body is not multipart/form-data.
         TooLargeError: the declared or actual length is over `rules.max_total_bytes`.
         StalledRequestError: it arrives more slowly than the intake allows.
@@ -71,6 +72,7 @@ async def _arrived(
     request: Request, rules: FormRules, intake: Intake, limiter: anyio.CapacityLimiter | None
 ) -> AsyncIterator[tuple[FormReader, bytes]]:
     """What has read all of the body but its last piece, and that."""
+    _require_no_options(request, rules)
     reader = FormReader(_boundary(request), rules)
     try:
         length = _checked_length(request, rules)
@@ -86,6 +88,13 @@ async def _arrived(
         yield reader, piece
     finally:
         reader.close()
+
+
+def _require_no_options(request: Request, rules: FormRules) -> None:
+    """Options are fields of the form: in the address they would be passed over, and the defaults taken in silence."""
+    given = sorted(rules.fields & request.query_params.keys())
+    if given:
+        raise InvalidOptionError(f"{', '.join(given)}: options are fields of the form, not part of the address.")
 
 
 def _boundary(request: Request) -> bytes:

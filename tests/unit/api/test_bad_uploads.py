@@ -89,6 +89,16 @@ def test_an_option_that_is_not_allowed_is_refused_and_says_what_is(client, world
     assert world.jobs == {}
 
 
+@pytest.mark.parametrize("address", ["/upload", "/batch-upload", "/redact", "/blur/"])
+def test_an_option_in_the_address_is_refused_and_not_passed_over(client, world, photo, address):
+    name = {"/batch-upload": "files", "/blur/": "picture"}.get(address, "file")
+    response = client.post(f"{address}?style=solid&utm=1", files={name: ("a.jpg", photo)})
+
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_option")
+    assert response.json()["detail"].startswith("style: options are fields of the form")
+    assert world.jobs == {}
+
+
 def test_an_option_given_twice_is_refused(client, photo, path):
     twice = [("file", ("a.jpg", photo)), ("style", (None, "solid")), ("style", (None, "gaussian"))]
     response = client.post(path, files=twice)

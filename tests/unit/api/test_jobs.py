@@ -174,6 +174,7 @@ def test_head_answers_like_get_without_the_image(client, world, upload):
     assert (response.status_code, response.content) == (200, b"")
     assert response.headers["Content-Type"] == "image/jpeg"
     assert "filename" in response.headers["Content-Disposition"]
+    assert "Content-Length" not in response.headers  # 0 would be a picture without bytes
 
 
 def test_an_image_that_storage_can_link_to_is_a_redirect(client, world, upload):

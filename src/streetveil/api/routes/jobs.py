@@ -119,8 +119,8 @@ def image(
         "Content-Disposition": format_disposition("inline", stored.file_name),
         "Cache-Control": "private, no-cache",
     }
-    if request.method == "HEAD":
-        return Response(headers=headers, media_type=stored.media_type)
+    if request.method == "HEAD":  # no body of which the length would be told: 0, which is not the picture's
+        return StreamingResponse(iter(()), headers=headers, media_type=stored.media_type)
     _tell_read(job_id, variant, services, who)
     return StreamingResponse(stored.pieces, headers=headers, media_type=stored.media_type)
 
