@@ -63,20 +63,20 @@ def parse_target(url: str, *, allow_http: bool = False) -> Target:
         raise InvalidWebhookUrlError("webhook_url must have no user, password or fragment.")
     if port == 0:
         raise InvalidWebhookUrlError("webhook_url has an impossible port.")
-    host = _host(parts.hostname or "")
+    host = _host(parts.hostname or "", in_brackets="[" in parts.netloc)
     resource = parts.path or "/"
     if parts.query:
         resource += f"?{parts.query}"
     return Target(parts.scheme, host, port or _PORTS[parts.scheme], resource)
 
 
-def _host(text: str) -> str:
+def _host(text: str, *, in_brackets: bool) -> str:
     numeric = _numeric(text)
     if numeric is not None:
         return numeric
     name = text.lower()
     # The last label decides whether a name can be read as a number (WHATWG URL, "ends in a number").
-    if not _HOST.fullmatch(name) or _NUMBER.fullmatch(name.rpartition(".")[2]):
+    if in_brackets or not _HOST.fullmatch(name) or _NUMBER.fullmatch(name.rpartition(".")[2]):
         raise InvalidWebhookUrlError("webhook_url must name a host, or an address in its usual form.")
     return name
 

@@ -51,6 +51,8 @@ def test_the_host_header_names_a_port_that_is_not_the_usual_one(url: str, header
         "https://example.org:0/",
         "https://example.org:99999/",
         "https://example.org:port/",
+        "https://[v1.a]/",
+        "https://[example.org]/",
         "https://2130706433/",
         "https://0x7f000001/",
         "https://0x7f.1/",
