@@ -20,6 +20,9 @@ from streetveil.errors import ConfigurationError
 MIN_SECRET_BYTES = 32
 """A shorter HMAC secret than the hash's output can be searched for offline (RFC 7518, section 3.2)."""
 
+# Fewer is what a person typed: of 32 random hexadecimal digits it is so once in 5 thousand million times.
+_MIN_DIFFERENT = 7
+
 MIN_RSA_BITS = 2048
 
 ALGORITHMS = ("RS256", "ES256")
@@ -60,13 +63,13 @@ def shared_secret(secret: str) -> VerificationKey:
     """The key of HS256.
 
     Raises:
-        ConfigurationError: it is too short, or not meant to be a secret.
+        ConfigurationError: it is too short, of few different characters, or not meant to be a secret.
     """
     if secret.startswith("-----BEGIN"):
         raise ConfigurationError("JWT_SECRET is a key in PEM form; a public one is named by JWT_PUBLIC_KEY_FILE.")
-    if len(secret.encode()) < MIN_SECRET_BYTES:
+    if len(secret.encode()) < MIN_SECRET_BYTES or len(set(secret)) < _MIN_DIFFERENT:
         raise ConfigurationError(
-            f"JWT_SECRET must have at least {MIN_SECRET_BYTES} bytes; `openssl rand -base64 48` makes one."
+            f"JWT_SECRET must have at least {MIN_SECRET_BYTES} bytes, drawn at random; `openssl rand -base64 48` makes one."
         )
     return VerificationKey(secret, ("HS256",))
 

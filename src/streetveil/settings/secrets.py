@@ -18,8 +18,10 @@ _DEVELOPMENT = "streetveil-dev"
 # What installation guides, images and examples have people type.
 _WIDELY_KNOWN = frozenset(
     {
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",  # FastAPI's tutorial
         "123456",
         "12345678",
+        "a-string-secret-at-least-256-bits-long",  # jwt.io
         "admin",
         "change-me",
         "change_me",
@@ -44,7 +46,9 @@ _WIDELY_KNOWN = frozenset(
         "streetveil",
         "supersecret",
         "test",
+        "your-256-bit-secret",
         "your-secret-key",
+        "your-super-secret-jwt-token-with-at-least-32-characters-long",  # Supabase
     }
 )
 

@@ -234,6 +234,7 @@ def test_short_secrets_and_weak_keys_are_refused_at_start() -> None:
     weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     for make in (
         lambda: shared_secret("short"),
+        lambda: shared_secret("secret" * 6),
         lambda: shared_secret(pem_of(weak)),
         lambda: public_key("no key"),
         lambda: public_key(pem_of(weak)),

@@ -91,6 +91,7 @@ def test_an_empty_variable_names_no_file(monkeypatch):
         "streetveil-dev",
         "streetveil-dev-secret",
         "ChangeMe",
+        "a-string-secret-at-least-256-bits-long",
         "mysql+pymysql://streetveil:streetveil-dev@mysql:3306/streetveil",
         "mysql+pymysql://root:p%61ssword@db/x?ssl_ca=ca.pem",
         "redis://:streetveil-dev@redis:6379/0",
