@@ -69,7 +69,7 @@ def shared_secret(secret: str) -> VerificationKey:
         raise ConfigurationError("JWT_SECRET is a key in PEM form; a public one is named by JWT_PUBLIC_KEY_FILE.")
     if len(secret.encode()) < MIN_SECRET_BYTES or len(set(secret)) < _MIN_DIFFERENT:
         raise ConfigurationError(
-            f"JWT_SECRET must have at least {MIN_SECRET_BYTES} bytes, and no pattern: `openssl rand -base64 48` makes one."
+            f"JWT_SECRET must have at least {MIN_SECRET_BYTES} bytes, at random; `openssl rand -base64 48` makes one."
         )
     return VerificationKey(secret, ("HS256",))
 
