@@ -79,15 +79,6 @@ class Client:
         found = _expected(http.HTTPStatus.OK, status, answer)
         return State(found["status"], found["updated_at"])
 
-    def is_empty(self) -> bool:
-        """Whether the service has no jobs at all.
-
-        Raises:
-            MeasurementError: the service does not say.
-        """
-        status, answer = self._ask("GET", "/jobs?limit=1")
-        return not _expected(http.HTTPStatus.OK, status, answer)["jobs"]
-
     def erase(self, job_id: str) -> None:
         """Erases a job with its images; one that waits is not begun any more."""
         self._ask("DELETE", f"/jobs/{job_id}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from streetveil import bootstrap
 from streetveil.bench.photos import PhotoSet, Uploads
 from streetveil.bench.sample import Sample
+from streetveil.bench.servers import refuse_used
 from streetveil.bootstrap import Services
 from streetveil.database.copies import add_copies
 from streetveil.database.engine import sqlite_url
@@ -21,8 +22,7 @@ from streetveil.detection.base import Query, Scene
 from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import new_id, utc_now
 from streetveil.domain.options import JobOptions, MetadataPolicy
-from streetveil.domain.reports import JobFilter
-from streetveil.errors import ConfigurationError, MeasurementError
+from streetveil.errors import MeasurementError
 from streetveil.imaging.picture import Picture
 from streetveil.jobs.anonymise import Anonymiser
 from streetveil.jobs.submit import Upload
@@ -137,12 +137,11 @@ def on_servers(settings: Settings, photos: PhotoSet, folder: Path, sizes: Sequen
     """Over the servers that the settings name, one size after the other; each to be measured before the next.
 
     Raises:
-        ConfigurationError: there are jobs in the database: they may be somebody's.
+        ConfigurationError: they are used: what is there may be somebody's.
     """
     settings = settings.model_copy(update={"data_dir": folder})
+    refuse_used(settings)
     with _services(settings) as services:
-        used = services.inspect.page(JobFilter(), after=None, limit=1, tenant=DEFAULT_TENANT).jobs
-        refuse_used(is_empty=not used and not services.inspect.stats(tenant=None).total)
         url = settings.database_url
         waiting = 0
         for size in sizes:
@@ -154,19 +153,6 @@ def on_servers(settings: Settings, photos: PhotoSet, folder: Path, sizes: Sequen
             )
             waiting = size
             yield _crowd(services, photos, size)
-
-
-def refuse_used(*, is_empty: bool) -> None:
-    """Returns where servers hold no jobs.
-
-    Raises:
-        ConfigurationError: they do.
-    """
-    if not is_empty:
-        raise ConfigurationError(
-            "The database already has jobs. --servers is for servers of its own: on others, somebody's photos would "
-            "be measured."
-        )
 
 
 def _services(settings: Settings) -> AbstractContextManager[Services]:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from streetveil.bench.client import Client
-from streetveil.bench.crowd import refuse_used
 from streetveil.bench.photos import PhotoSet, Uploads
 from streetveil.bench.program import Program, environment_of
+from streetveil.bench.servers import refuse_used
 from streetveil.bench.service import RunningService
 from streetveil.bench.surroundings import without_servers
 from streetveil.domain.options import JobOptions
@@ -50,17 +49,15 @@ def with_servers(
     """An API process and a worker process over the servers that the settings name.
 
     Raises:
-        ConfigurationError: they name no Redis, or there are jobs in the database: they may be somebody's.
+        ConfigurationError: they name no Redis, or are used: what is there may be somebody's.
         MeasurementError: a process does not start.
     """
     if loaded.settings.redis_url is None:
         raise ConfigurationError("--servers measures over the servers that the settings name: REDIS_URL is not set.")
+    refuse_used(loaded.settings)
     environment = environment_of(loaded, NUM_WORKERS=str(threads), DATA_DIR=str(folder / "data"))
     with ExitStack() as stack:
         api = stack.enter_context(Program(["serve", "--port", "0"], folder / "api", environment))
-        client = Client(api.url)
-        stack.callback(client.close)
-        refuse_used(is_empty=client.is_empty())
         worker = stack.enter_context(Program(["worker", "--health-port", "0"], folder / "worker", environment))
         programs = {"api": api, "worker": worker}
         service = RunningService(SERVERS, threads, programs, Uploads(photos), len(photos.files), _fields(options))

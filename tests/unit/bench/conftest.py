@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+from tests.unit.database.conftest import make_job
 
 from streetveil.bench.photos import PhotoSet, encoded
 from streetveil.settings import Settings
+
+__all__ = ["make_job"]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from streetveil.bench import crowd
 from streetveil.domain.access import DEFAULT_TENANT
 from streetveil.domain.job import JobStatus
 from streetveil.domain.reports import JobFilter
-from streetveil.errors import ConfigurationError, MeasurementError
+from streetveil.errors import MeasurementError
 from streetveil.queue.memory import MemoryConsumer
 
 STOP = MemoryConsumer.stop
@@ -36,14 +36,6 @@ def test_the_crowd_grows_from_size_to_size(settings, photos, tmp_path):
     ]
 
     assert depths == [(3, 3), (7, 7)]
-
-
-def test_a_database_with_jobs_is_not_measured_on(settings, photos, tmp_path):
-    for _ in crowd.on_servers(settings, photos, tmp_path, [3]):
-        pass
-
-    with pytest.raises(ConfigurationError, match="somebody's photos"):
-        next(crowd.on_servers(settings, photos, tmp_path, [3]))
 
 
 def test_nobody_works_on_once_the_measurement_has_failed(settings, photos, tmp_path, monkeypatch):
