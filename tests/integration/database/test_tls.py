@@ -29,9 +29,10 @@ def test_a_server_that_is_proven_is_spoken_to_and_another_is_not(tmp_path):
             cipher = connection.execute(text("SHOW STATUS LIKE 'Ssl_cipher'")).one()[1]
         engine.dispose()
 
-        refused = SqlDatabase(open_engine(f"{url}?ssl_ca={stranger}"))
-        with pytest.raises(DatabaseUnavailableError) as error:
-            refused.check()
-        refused.close()
+        # The certificate is for 127.0.0.1 alone.
+        others = [f"{url}?ssl_ca={stranger}", f"{url}?ssl_ca={certificate}".replace("127.0.0.1", "localhost")]
+        for refused in map(SqlDatabase, map(open_engine, others)):
+            with pytest.raises(DatabaseUnavailableError, match="certificate"):
+                refused.check()
+            refused.close()
     assert cipher
-    assert "certificate" in error.value.detail

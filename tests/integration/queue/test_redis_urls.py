@@ -157,6 +157,8 @@ def test_tls_with_an_authority_of_ones_own(tmp_path, new_queue, consume, deliver
     with RedisWith(tmp_path / "redis", *tls, "--tls-auth-clients", "no"):
         with pytest.raises(QueueUnavailableError, match="certificate is not trusted"):
             new_queue(f"rediss://127.0.0.1:{port}").check()
+        with pytest.raises(QueueUnavailableError, match="certificate is not trusted"):  # it is for 127.0.0.1 alone
+            new_queue(f"rediss://localhost:{port}/0?ssl_ca_certs={certificate}").check()
         queue = new_queue(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate}")
         consume(queue, delivered.put)
         queue.put("a-job", delay_s=0.05)

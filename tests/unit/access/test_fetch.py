@@ -70,6 +70,8 @@ def test_a_certificate_must_be_of_an_authority_that_is_trusted(
     with HttpStub(_keys, tls=tls) as stub:
         if trusted:
             assert fetch_json(stub.endpoint) == {"keys": []}
+            with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+                fetch_json(f"https://localhost:{stub.port}")  # another name than the certificate's
         else:
             with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
                 fetch_json(stub.endpoint)

@@ -219,5 +219,8 @@ def test_a_store_with_an_authority_of_its_own_is_trusted_where_the_process_is_to
             _open(stub).put("original/a", b"photo", content_type="image/jpeg")
         assert stub.requests == []
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        elsewhere = f"https://localhost:{stub.port}"  # the certificate is for 127.0.0.1 alone
+        with pytest.raises(StorageUnavailableError, match="certificate is not trusted"):
+            _open(stub, endpoint_url=elsewhere).put("original/a", b"photo", content_type="image/jpeg")
         _open(stub).put("original/a", b"photo", content_type="image/jpeg")
         assert [request.body for request in stub.requests] == [b"photo"]
