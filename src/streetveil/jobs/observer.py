@@ -13,8 +13,8 @@ from streetveil.domain.measurements import NO_CODE, Measurements
 class JobObserver(Protocol):
     """Is called by any thread, beside the work: must be quick and raise nothing."""
 
-    def uploaded(self, result: str, code: str = NO_CODE) -> None:
-        """A photo was handed in: `accepted`, `repeated`, or `refused` with the error's code."""
+    def uploaded(self, result: str) -> None:
+        """A photo was handed in: `accepted`, or `repeated` where it was known. Who refuses one counts that."""
         ...
 
     def stage(self, name: str, seconds: float) -> None:
@@ -37,7 +37,7 @@ class JobObserver(Protocol):
 class Unobserved:
     """The observer where nobody counts."""
 
-    def uploaded(self, result: str, code: str = NO_CODE) -> None:
+    def uploaded(self, result: str) -> None:
         """Counts nothing, as all here."""
 
     def stage(self, name: str, seconds: float) -> None: ...
@@ -55,10 +55,10 @@ class Observers:
     def __init__(self, *observers: JobObserver) -> None:
         self._observers = observers
 
-    def uploaded(self, result: str, code: str = NO_CODE) -> None:
+    def uploaded(self, result: str) -> None:
         """As `JobObserver` has it, as all here."""
         for observer in self._observers:
-            observer.uploaded(result, code)
+            observer.uploaded(result)
 
     def stage(self, name: str, seconds: float) -> None:
         for observer in self._observers:

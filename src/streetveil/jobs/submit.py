@@ -130,11 +130,7 @@ class Submit:
             MalformedRequestError: the key is empty, over 200 characters or not of visible ASCII.
             UnavailableError: storage, database or queue cannot be used; nothing was accepted.
         """
-        try:
-            job, is_new = self._accepted(upload, options, tenant, idempotency_key, batch_id, webhook_url, by)
-        except StreetveilError as error:
-            self._observer.uploaded("refused", error.code)
-            raise
+        job, is_new = self._accepted(upload, options, tenant, idempotency_key, batch_id, webhook_url, by)
         self._observer.uploaded("accepted" if is_new else "repeated")
         return job
 

@@ -103,7 +103,7 @@ class Metrics:
         self._registry.register(_Asked(ask))
 
     def uploaded(self, result: str, code: str = NO_CODE) -> None:
-        """A photo was handed in: `accepted`, `repeated`, or `refused` with a code."""
+        """A photo was handed in for a job: `accepted`, `repeated`, or `refused` with a code."""
         self._uploads.labels(result, code).inc()
 
     def ended(self, status: str, code: str = NO_CODE, *, seconds: float | None = None) -> None:

@@ -96,9 +96,9 @@ class Traces:
             self._past(name, start, end)
             end = start
 
-    def uploaded(self, result: str, code: str = NO_CODE) -> None:
+    def uploaded(self, result: str) -> None:
         """A photo was handed in."""
-        trace.get_current_span().add_event("upload", {"result": result, "code": code})
+        trace.get_current_span().add_event("upload", {"result": result})
 
     def retried(self, code: str) -> None:
         """The attempt failed for this, and will be made again."""

@@ -19,6 +19,22 @@ def test_metrics_are_text_as_prometheus_reads_it(client):
     assert next(labels for name, labels in numbers if name == "streetveil_build_info")[::2] == ("api", "1.2.3")
 
 
+def test_photos_that_are_refused_count_by_their_code(client, world, photo):
+    def send(content):
+        return client.post("/upload", files={"file": ("a.jpg", content)}).status_code
+
+    assert [send(content) for content in (photo, b"no photo", b"")] == [202, 415, 400]
+    batch = [("files", ("a.jpg", content)) for content in (photo, b"no photo")]
+    assert client.post("/batch-upload", files=batch).status_code == 202
+    world.full = True
+    assert send(photo) == 429
+    assert client.post("/batch-upload", files=batch).status_code == 429
+    told_now = told(client)
+    refused = {labels[0]: number for (name, labels), number in told_now.items() if labels[1:] == ("refused",)}
+    assert refused == {"unsupported_format": 2, "empty_file": 1, "queue_full": 2}
+    assert told_now["streetveil_limit_refusals_total", ("queue",)] == 2
+
+
 def test_requests_count_by_route_and_answer_whatever_paths_clients_make_up(client):
     before = told(client)
     for path in ("/status/0", "/status/1", "/no/such/path", "/nor/this"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -69,19 +71,22 @@ FILE_PROBLEMS = (
 async def upload(
     request: Request,
     response: Response,
+    *,
     services: Services,
     threads: Threads,
     intake: Incoming,
     tenant: Tenant,
     who: Who,
     key: IdempotencyKey,
+    metrics: ProcessMetrics,
 ) -> SubmittedJob:
     """Stores a photo and queues it. Once answered with 202 it is never lost."""
-    threads.ensure_room()
-    await _ensure_capacity(services, tenant, key)
-    rules = single_photo(services, WEBHOOK_FIELD)
-    submit = partial(_submit_one, services, who, key)
-    job = await use_form(submit, request, rules, intake=intake, limiter=threads.limiter)
+    with _refusals_counted(metrics):
+        threads.ensure_room()
+        await _ensure_capacity(services, tenant, key)
+        rules = single_photo(services, WEBHOOK_FIELD)
+        submit = partial(_submit_one, services, who, key)
+        job = await use_form(submit, request, rules, intake=intake, limiter=threads.limiter)
     response.headers["Location"] = f"{request.scope.get('root_path', '')}/status/{job.id}"
     return SubmittedJob.of(job)
 
@@ -97,11 +102,21 @@ async def batch_upload(
     request: Request, services: Services, intake: Incoming, tenant: Tenant, who: Who, metrics: ProcessMetrics
 ) -> SubmittedBatch:
     """The same for several photos. A file that cannot be taken is told in its place and stops none of the others."""
-    if "idempotency-key" in request.headers:
-        raise MalformedRequestError("Idempotency-Key is understood by /upload only.")
-    await _ensure_capacity(services, tenant)
-    async with received_form(request, many_photos(services), intake=intake) as form:
-        return await run_sync(_submit_all, services, metrics, form, _wishes_of(form, services, who))
+    with _refusals_counted(metrics):
+        if "idempotency-key" in request.headers:
+            raise MalformedRequestError("Idempotency-Key is understood by /upload only.")
+        await _ensure_capacity(services, tenant)
+        async with received_form(request, many_photos(services), intake=intake) as form:
+            return await run_sync(_submit_all, services, metrics, form, _wishes_of(form, services, who))
+
+
+@contextmanager
+def _refusals_counted(metrics: Metrics) -> Iterator[None]:
+    try:
+        yield
+    except StreetveilError as error:
+        metrics.uploaded("refused", error.code)
+        raise
 
 
 async def _ensure_capacity(services: ApiServices, tenant: str, key: str | None = None) -> None:
@@ -153,6 +168,7 @@ def _submit_all(services: ApiServices, metrics: Metrics, form: Form, wishes: _Wi
         try:
             outcomes.append(_submit_in_batch(services, file, wishes, batch_id))
         except StreetveilError as error:
+            metrics.uploaded("refused", error.code)
             if isinstance(error, errors.OverloadedError):
                 metrics.limited(error.limit)
             outcomes.append(_rejected(file.filename, error))
