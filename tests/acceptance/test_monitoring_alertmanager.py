@@ -1,10 +1,14 @@
 """Alertmanager tells the right people, once: judged by its own tool, and by itself."""
 
+import json
+import re
 import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.acceptance.conftest import wait_for
+from tests.support.http_stub import Answer, HttpStub
 from tests.support.servers import Server, program
 
 CONFIG = Path(__file__).parents[2] / "monitoring" / "alertmanager.yml"
@@ -29,8 +33,9 @@ def test_alertmanager_accepts_its_configuration():
         (["environment=production", "severity=warning", "alertname=StreetveilDiskFullSoon"], "ticket"),
         (["alertname=SomebodyElses"], "ticket"),
         (["environment=development", "severity=critical", "alertname=StreetveilNoWorker"], "nobody"),
+        (["environment=production", "severity=critical", "alertname=StreetveilNotificationsFail"], "ticket,page"),
     ],
-    ids=["at night", "in the morning", "without a severity", "in development"],
+    ids=["at night", "in the morning", "without a severity", "in development", "by all ways"],
 )
 def test_alerts_reach_those_who_must_know(labels, receiver):
     routed = amtool("config", "routes", "test", f"--config.file={CONFIG}", f"--verify.receivers={receiver}", *labels)
@@ -38,15 +43,57 @@ def test_alerts_reach_those_who_must_know(labels, receiver):
 
 
 class Alertmanager(Server):
+    """In a hurry, with its receivers' addresses in a folder of its own."""
+
+    def __init__(self, folder, addresses):
+        super().__init__(folder)
+        (folder / "receivers").mkdir()
+        for name, url in addresses.items():
+            (folder / "receivers" / name).write_text(f"{url}\n", "utf-8")
+        config = CONFIG.read_text("utf-8").replace("/etc/alertmanager/", f"{folder}/")
+        config = re.sub(r"group_wait: \d+s", "group_wait: 0s", config)
+        (folder / "alertmanager.yml").write_text(config, "utf-8")
+
     def command(self):
         at = [f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address="]
-        return [program("prometheus-alertmanager"), f"--config.file={CONFIG}", f"--storage.path={self.folder}", *at]
+        files = [f"--config.file={self.folder}/alertmanager.yml", f"--storage.path={self.folder}"]
+        return [program("prometheus-alertmanager"), *files, *at]
 
 
 @pytest.fixture(scope="module")
-def alertmanager(tmp_path_factory):
-    with Alertmanager(tmp_path_factory.mktemp("alertmanager")) as server:
+def people():
+    """What takes messages as Slack does."""
+    with HttpStub(lambda _: Answer(body=b"ok")) as stub:
+        yield stub
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory, people):
+    addresses = {name: f"{people.endpoint}/{name}" for name in ("page", "ticket")}
+    with Alertmanager(tmp_path_factory.mktemp("alertmanager"), addresses) as server:
         yield server
+
+
+def test_people_are_told_what_is_wrong_and_what_to_do(alertmanager, people):
+    said = {"summary": "Photos wait", "description": "For a minute.", "runbook_url": "docs/runbooks.md#x"}
+
+    def alert(name, severity, environment):
+        labels = {"alertname": name, "severity": severity, "environment": environment}
+        url = f"http://127.0.0.1:{alertmanager.port}/api/v2/alerts"
+        httpx.post(url, json=[{"labels": labels, "annotations": said}]).raise_for_status()
+
+    alert("Tried", "critical", "development")
+    alert("Urgent", "critical", "production")
+    alert("Late", "warning", "production")
+
+    wait_for(lambda: len(people.requests) >= 2, "two messages")
+    told = {request.path: json.loads(request.body)["attachments"] for request in people.requests}
+    assert len(people.requests) == len(told) == 2
+    for path, title in (("/page", "Urgent (production)"), ("/ticket", "Late (production)")):
+        [message] = told[path]
+        assert message["title"] == title
+        for words in said.values():
+            assert words in message["text"]
 
 
 @pytest.mark.parametrize(
