@@ -1,5 +1,6 @@
 """Dashboards fit on a screen, and everything on them shows something of a service that works."""
 
+import base64
 import json
 import math
 import secrets
@@ -14,6 +15,7 @@ import yaml
 from tests.acceptance.conftest import wait_for
 from tests.support.chaos.cluster import Cluster, Shape
 from tests.support.servers import Server, program
+from tests.support.webhook_receiver import receiver, status
 
 MONITORING = Path(__file__).parents[2] / "monitoring"
 DASHBOARDS = {
@@ -31,6 +33,7 @@ MAY_BE_EMPTY = {
     "privacy-quality: Mean score against its week B": "there is no week of the past",
 }
 PATIENCE_S = 90
+SECRET = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
 class Prometheus(Server):
@@ -82,18 +85,22 @@ def token_for(cluster, subject, scopes):
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory, environment, bus, small_photo):
     """Watches an API and a worker, over real servers, while photos are sent; and what panels showed then."""
-    # A good photo, one with vehicles, and one that breaks off: its job fails.
-    photos = [small_photo.read_bytes(), bus.read_bytes(), small_photo.read_bytes()[:20_000]]
+    # A good photo, one with vehicles, one that breaks off, so that its job fails, and what is refused.
+    photos = [small_photo.read_bytes(), bus.read_bytes(), small_photo.read_bytes()[:20_000], b"no photo"]
     folder = tmp_path_factory.mktemp("monitoring")
     # As in production: metrics take a token.
-    access = {"AUTH_MODE": "jwt", "JWT_SECRET": secrets.token_hex(32)}
-    with Cluster(folder / "service", Shape(apis=1, workers=1, settings=access), environment) as cluster:
+    settings = {"AUTH_MODE": "jwt", "JWT_SECRET": secrets.token_hex(32)}
+    # And whoever sends a photo is told how it went.
+    settings |= {"WEBHOOK_SECRET": SECRET, "WEBHOOK_ALLOW_HTTP": "true", "WEBHOOK_ALLOW_PRIVATE": "true"}
+    shape = Shape(apis=1, workers=1, settings=settings)
+    with Cluster(folder / "service", shape, environment) as cluster, receiver(status(204)) as told:
         [api], [worker] = cluster.urls, cluster.health_urls
         targets = {"streetveil-api": api.removeprefix("http://"), "streetveil-worker": worker.removeprefix("http://")}
         sender = {"Authorization": f"Bearer {token_for(cluster, 'camera', 'upload')}"}
 
         def send(photo):
-            httpx.post(f"{api}/upload", files={"file": ("street.jpg", photo)}, headers=sender, timeout=60)
+            form = {"files": {"file": ("street.jpg", photo)}, "data": {"webhook_url": f"http://127.0.0.1:{told.port}"}}
+            httpx.post(f"{api}/upload", **form, headers=sender, timeout=60)
 
         watcher = token_for(cluster, "prometheus", "metrics")
         with Prometheus(folder / "prometheus", targets, watcher) as server, ThreadPoolExecutor(3) as senders:
@@ -123,6 +130,7 @@ def test_what_is_shown_is_what_happened(prometheus):
     shows("service-overview: Dependencies that fail A", lambda value: value == 0)
     shows("service-overview: Success A", lambda value: 0 < value < 1)
     shows("privacy-quality: Photos with a face A", lambda value: value == 1)
+    shows("limits-webhooks-audit: Webhooks accepted A", lambda value: value == 1)
 
 
 def test_nothing_may_be_empty_that_is_not_there():
@@ -138,7 +146,8 @@ def test_all_rules_can_be_evaluated_on_what_the_service_tells(prometheus):
 
 
 def test_there_is_a_dashboard_for_each_question():
-    assert DASHBOARDS.keys() == {"service-overview", "workers-and-models", "privacy-quality"}
+    questions = {"service-overview", "workers-and-models", "privacy-quality", "limits-webhooks-audit"}
+    assert DASHBOARDS.keys() == questions
     assert len({dashboard["uid"] for dashboard in DASHBOARDS.values()}) == len(DASHBOARDS)
 
 

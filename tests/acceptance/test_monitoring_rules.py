@@ -17,7 +17,7 @@ RULES = sorted((MONITORING / "rules").glob("*.yml"))
 RULE_TESTS = sorted((MONITORING / "tests").glob("*.yml"))
 RUNBOOKS = ROOT / "docs" / "runbooks.md"
 # What Prometheus itself, and the exporters of docker-compose.yml, tell.
-FOREIGN = re.compile(r"up$|(probe|node|redis|mysql)_")
+FOREIGN = re.compile(r"up$|(probe|node|redis|mysql|alertmanager)_")
 NAME = re.compile(r"[a-zA-Z_][\w:]*")
 
 
