@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _TOKEN_THREADS = 8
 # And for Redis, which counts requests.
 _LIMIT_THREADS = 8
+# And for what the service depends on, asked by whoever comes by: it is asked once for all that wait.
+_HEALTH_THREADS = 1
 
 
 def create_app(
@@ -74,6 +76,7 @@ def create_app(
                 open_uploads=OpenUploads(services.max_open_uploads, services.max_uploads_per_client),
                 token_threads=anyio.CapacityLimiter(_TOKEN_THREADS),
                 limit_threads=anyio.CapacityLimiter(_LIMIT_THREADS),
+                health_threads=anyio.CapacityLimiter(_HEALTH_THREADS),
             )
             yield
 

@@ -11,6 +11,7 @@ from typing import Annotated
 from uuid import UUID
 
 import structlog
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import Depends, Header, Path, Query, Request, Security, params
 from fastapi.security import HTTPAuthorizationCredentials, SecurityScopes
@@ -199,10 +200,15 @@ async def _incoming(request: Request, caller: Caller, client: Client) -> Intake:
     )
 
 
+async def _health_threads(request: Request) -> CapacityLimiter:
+    return _state(request).health_threads
+
+
 async def _metrics(request: Request) -> Metrics:
     return _state(request).metrics
 
 
+HealthThreads = Annotated[CapacityLimiter, Depends(_health_threads)]
 ProcessMetrics = Annotated[Metrics, Depends(_metrics)]
 Services = Annotated[ApiServices, Depends(_services)]
 Incoming = Annotated[Intake, Depends(_incoming)]

@@ -26,3 +26,4 @@ class ApiState:
     open_uploads: OpenUploads
     token_threads: anyio.CapacityLimiter
     limit_threads: anyio.CapacityLimiter
+    health_threads: anyio.CapacityLimiter

@@ -111,6 +111,7 @@ class World:
     audit_fails: bool = False
     error: Exception | None = None
     hold: threading.Event | None = None
+    dependencies_answer: threading.Event | None = None
 
     def reset(self) -> None:
         self.__init__()  # type: ignore[misc]
@@ -325,6 +326,8 @@ class FakeHealth:
     world: World
 
     def dependencies(self) -> dict[str, DependencyState]:
+        if self.world.dependencies_answer is not None:
+            assert self.world.dependencies_answer.wait(30)
         return self.world.dependencies
 
 

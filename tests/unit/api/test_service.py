@@ -2,6 +2,8 @@
 
 import logging
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import structlog
@@ -29,6 +31,19 @@ def test_readiness_names_each_dependency(client, world, path):
         "version": "1.2.3",
         "dependencies": {"database": {"ok": True, "detail": None}, "storage": {"ok": False, "detail": "full"}},
     }
+
+
+def test_who_asks_how_a_service_is_that_hangs_keeps_nobody_else_waiting(client, world):
+    world.dependencies_answer = threading.Event()
+    with ThreadPoolExecutor(60) as pool:
+        asking = [pool.submit(client.get, "/health/ready") for _ in range(60)]  # more than there are threads
+        try:
+            wait_until(lambda: all(each.running() for each in asking), 30)
+            assert client.get("/jobs").status_code == 200
+            assert client.get("/queue-status").status_code == 200
+        finally:
+            world.dependencies_answer.set()
+        assert {each.result().status_code for each in asking} == {200}
 
 
 def test_the_queue_is_described_as_the_contract_says(client):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
-from streetveil.api.dependencies import Services
+from streetveil.api.dependencies import HealthThreads, Services
 from streetveil.api.openapi import Responses
 from streetveil.api.schemas.reports import Alive, Readiness
 
@@ -22,15 +23,16 @@ async def live() -> Alive:
 
 
 @router.get("/health/ready", responses=_NOT_READY)
-def ready(request: Request, response: Response, services: Services) -> Readiness:
+async def ready(request: Request, response: Response, services: Services, threads: HealthThreads) -> Readiness:
     """Whether the service can work: each thing it needs and its state."""
-    readiness = Readiness.of(services.health.dependencies(), version=request.app.version)
+    states = await run_sync(services.health.dependencies, limiter=threads)
+    readiness = Readiness.of(states, version=request.app.version)
     if readiness.status != "ok":
         response.status_code = 503
     return readiness
 
 
 @router.get("/health", responses=_NOT_READY)
-def health(request: Request, response: Response, services: Services) -> Readiness:
+async def health(request: Request, response: Response, services: Services, threads: HealthThreads) -> Readiness:
     """The same as /health/ready."""
-    return ready(request, response, services)
+    return await ready(request, response, services, threads)
