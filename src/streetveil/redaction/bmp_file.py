@@ -52,7 +52,7 @@ def rewrite(picture: Picture, found: Sequence[Area], policy: MetadataPolicy) -> 
 def _paint(
     rows: npt.NDArray[np.uint8], header: BmpHeader, palette: npt.NDArray[np.uint8], found: Sequence[Area]
 ) -> None:
-    """Paints rows of bytes, the upper first, in place."""
+    """Paints rows of bytes, the upper first, and clears what the palette has for others, both in place."""
     width, height = header.size
     if header.bits >= 24:
         channels = header.bits // 8
@@ -67,7 +67,10 @@ def _paint(
         bits = np.unpackbits(rows, axis=1)[:, : width * header.bits].reshape(height, width, header.bits)
         places = 1 << np.arange(header.bits - 1, -1, -1, dtype=np.uint8)
         indices = (bits * places).sum(axis=2, dtype=np.uint8)
-        effects.paint_indices(indices, palette, found)
+        effects.paint_indices(indices, palette[:, 2::-1], found)
+        # Evenly spaced greys are how a grey picture is told from others, and tell nothing of it.
+        if not np.array_equal(palette[:, :3], np.linspace((0,) * 3, 255, len(palette)).round()):
+            invisible.blank_unused(palette, indices)
         packed = png_encoder.pack_bits(indices, header.bits)
         rows[:, : packed.shape[1]] = packed
 
@@ -85,11 +88,12 @@ def _paint_packed(rows: npt.NDArray[np.uint8], header: BmpHeader, found: Sequenc
 
 
 def _palette(data: bytearray, header: BmpHeader) -> npt.NDArray[np.uint8]:
+    """The entries as they stand in `data`, to be changed there: blue, green, red, and where there are four a spare."""
     entry = 3 if header.header_bytes == bmp.CORE_HEADER else 4
-    start = 14 + header.header_bytes
-    table = bytes(data[start : start + _table_bytes(header, data)])
-    entries = np.frombuffer(table, np.uint8, count=len(table) // entry * entry).reshape(-1, entry)
-    return entries[:, 2::-1] if len(entries) else np.zeros((1, 3), np.uint8)
+    count = _table_bytes(header, data) // entry
+    if not count:
+        return np.zeros((1, entry), np.uint8)
+    return np.frombuffer(data, np.uint8, count * entry, 14 + header.header_bytes).reshape(-1, entry)
 
 
 def _table_bytes(header: BmpHeader, data: bytearray) -> int:

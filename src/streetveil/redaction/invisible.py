@@ -1,4 +1,4 @@
-"""What no viewer shows of a picture's own pixels, and programs still read: colours under full transparency."""
+"""What no viewer shows of a picture's own pixels, and programs still read: hidden and unused colours."""
 
 from __future__ import annotations
 
@@ -36,3 +36,15 @@ def blank_indices(indices: Pixels, opacity: bytes) -> bool:
     hidden: npt.NDArray[np.bool_] = np.isin(indices, clear[1:])
     indices[hidden] = clear[0]
     return bool(hidden.any())
+
+
+def blank_unused(palette: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], indices: Pixels) -> None:
+    """Makes the palette entries that no pixel has black, in place: among them are those of what was painted over.
+
+    Args:
+        palette: (entries, channels).
+        indices: (height, width); one beyond the palette counts as its last entry.
+    """
+    used = np.zeros(len(palette), np.bool_)
+    used[np.minimum(np.unique(indices), len(palette) - 1)] = True
+    palette[~used] = 0

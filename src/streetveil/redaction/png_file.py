@@ -35,13 +35,18 @@ def rewrite(picture: Picture, found: Sequence[Area], policy: MetadataPolicy) -> 
     if anew or _may_hide_colours(chunks, header):
         pixels = _decode(chunks, header)
         if _blank(pixels, chunks, header) or anew:
-            kept = _with_pixels(kept, _coded(_painted(pixels, chunks, header, found), header))
+            palette = _painted(pixels, chunks, header, found)
+            kept = _with_pixels(kept, palette, _coded(pixels, header))
     return RedactedFile(png.SIGNATURE + b"".join(chunk.encode() for chunk in kept), lossless=True)
 
 
-def _with_pixels(chunks: Sequence[Chunk], content: bytes) -> list[Chunk]:
+def _with_pixels(chunks: Sequence[Chunk], palette: bytes, content: bytes) -> list[Chunk]:
     first = Chunk(b"IHDR", chunks[0].body[:12] + b"\0")
-    others = [chunk for chunk in chunks[1:-1] if chunk.kind != b"IDAT"]
+    others = [
+        Chunk(b"PLTE", palette) if palette and chunk.kind == b"PLTE" else chunk
+        for chunk in chunks[1:-1]
+        if chunk.kind != b"IDAT"
+    ]
     at = next((i for i, chunk in enumerate(chunks[1:-1]) if chunk.kind == b"IDAT"), len(others))
     return [first, *others[:at], Chunk(b"IDAT", content), *others[at:], chunks[-1]]
 
@@ -65,16 +70,15 @@ def _blank(pixels: effects.Pixels, chunks: Sequence[Chunk], header: PngHeader) -
     return header.colour in _WITH_ALPHA and invisible.blank(pixels)
 
 
-def _painted(
-    pixels: effects.Pixels, chunks: Sequence[Chunk], header: PngHeader, found: Sequence[Area]
-) -> effects.Pixels:
-    """The same pixels, with `found` made unrecognisable in place."""
+def _painted(pixels: effects.Pixels, chunks: Sequence[Chunk], header: PngHeader, found: Sequence[Area]) -> bytes:
+    """Makes `found` unrecognisable in place; the palette that the pixels then have, empty where they have none."""
     if header.colour == png.PALETTE:
-        palette = np.frombuffer(_body(chunks, b"PLTE"), np.uint8).reshape(-1, 3)[: 1 << header.depth]
+        palette = np.frombuffer(bytearray(_body(chunks, b"PLTE")), np.uint8).reshape(-1, 3)[: 1 << header.depth]
         effects.paint_indices(pixels[..., 0], palette, found)
-    else:
-        effects.paint(pixels, found, maximum=(1 << header.depth) - 1, alpha=header.colour in _WITH_ALPHA)
-    return pixels
+        invisible.blank_unused(palette, pixels[..., 0])
+        return palette.tobytes()
+    effects.paint(pixels, found, maximum=(1 << header.depth) - 1, alpha=header.colour in _WITH_ALPHA)
+    return b""
 
 
 def _coded(pixels: effects.Pixels, header: PngHeader) -> bytes:

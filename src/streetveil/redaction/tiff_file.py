@@ -108,9 +108,10 @@ def _painted(reader: Reader, page: tp.Page, found: Sequence[Area]) -> tuple[list
     pixels, order = raster.pixels, page.order
     fields = []
     if raster.photometric == _PALETTE:
-        palette, field = _palette(reader, page)
-        fields.append(field)
-        effects.paint_indices(pixels[..., 0], palette, found)
+        table = _colour_map(reader, page)
+        effects.paint_indices(pixels[..., 0], (table[: 1 << page.bits] >> 8).astype(np.uint8), found)
+        invisible.blank_unused(table, pixels[..., 0])
+        fields.append(Field(_COLOUR_MAP, _SHORT, table.size, table.T.astype(order + "u2").tobytes()))
     else:
         if raster.extra == _ALPHA:
             invisible.blank(pixels)
@@ -164,16 +165,15 @@ def _decode_deep(bare: bytes, reader: Reader, page: tp.Page) -> _Raster:
     return _Raster(samples, 16, page.photometric, layouts[page.photometric, page.samples])
 
 
-def _palette(reader: Reader, page: tp.Page) -> tuple[npt.NDArray[np.uint8], Field]:
-    """The colour map as (entries, 3) of 8 bits, and filled up to the 256 entries that 8-bit indices need."""
+def _colour_map(reader: Reader, page: tp.Page) -> npt.NDArray[np.uint16]:
+    """The colours as (256, 3) of 16 bits, filled up to what 8-bit indices need."""
     entry = page.directory.entries.get(_COLOUR_MAP)
     entries = 1 << page.bits
     if entry is None or entry.count != 3 * entries:
         raise UndecodableImageError("The TIFF's colour map is missing or has a wrong length.")
-    table = np.zeros((3, 256), np.uint16)
-    table[:, :entries] = np.array(tiff.integers(reader, page.order, entry), np.uint16).reshape(3, entries)
-    colours: npt.NDArray[np.uint8] = (table[:, :entries] >> 8).astype(np.uint8).T.copy()
-    return colours, Field(_COLOUR_MAP, _SHORT, table.size, table.astype(page.order + "u2").tobytes())
+    table = np.zeros((256, 3), np.uint16)
+    table[:entries] = np.array(tiff.integers(reader, page.order, entry), np.uint16).reshape(3, entries).T
+    return table
 
 
 def _as_bytes(raster: _Raster, order: str) -> npt.NDArray[np.uint8]:

@@ -170,3 +170,25 @@ def test_transparent_pixels_without_colours_stay_coded_as_they_are(encode, redac
     for kind, options in (("PNG", {"compress_level": 1}), ("WEBP", {"lossless": True})):
         original = encode(Image.fromarray(clear), kind, **options)
         assert redact(original).data == original
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
+def test_colours_that_only_redacted_pixels_had_are_gone_from_the_palette(encode, redact, kind):
+    colours = np.random.default_rng(3).integers(1, 256, (256, 3), np.uint8)
+    indices = np.arange(64 * 64).reshape(64, 64) % 100
+    indices[16:48, 16:48] = 100 + np.arange(32 * 32).reshape(32, 32) % 156
+    picture = Image.fromarray(indices.astype(np.uint8), "P")
+    picture.putpalette(colours.tobytes())
+    original = encode(picture, kind)
+
+    data = redact(original, (16, 16, 48, 48)).data
+
+    with Image.open(io.BytesIO(data)) as image:
+        palette = np.array(image.getpalette()).reshape(-1, 3)
+        used = np.unique(np.asarray(image))
+    assert np.array_equal(palette[:100], colours[:100])
+    assert not np.delete(palette, used, axis=0).any()
+    assert len(used) < 140
+    outside = np.ones((64, 64), bool)
+    outside[16:48, 16:48] = False
+    assert np.array_equal(shown(data)[outside], shown(original)[outside])
