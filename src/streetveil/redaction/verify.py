@@ -98,8 +98,12 @@ def compare(original: Picture, redacted: Picture, library: str = LIBRARY) -> Com
         raise ConfigurationError(f"{error}; install it (Debian and Ubuntu: libturbojpeg0).") from error
     try:
         old, new = _Opened(original.data), _Opened(redacted.data)
+        for file in (old, new):
+            turbojpeg.describe(file.bare)
     except NotLosslessError as error:
         raise UnsupportedPixelFormatError(str(error)) from error
+    except TurboJpegError as error:
+        raise UnsupportedPixelFormatError(f"The coefficients cannot be read: {error}.") from error
     if differences := _differences(old, new):
         return Comparison(differences)
     sizes = [plane.grid.blocks for plane in old.planes]

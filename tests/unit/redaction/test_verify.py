@@ -6,7 +6,12 @@ from tests.unit.redaction.jpegs import Kind, encode, oriented, picture
 from streetveil.domain.detections import Label
 from streetveil.domain.geometry import Box
 from streetveil.domain.options import MetadataPolicy, Style
-from streetveil.errors import ConfigurationError, StreetveilError, UnsupportedMediaError
+from streetveil.errors import (
+    ConfigurationError,
+    StreetveilError,
+    UnsupportedMediaError,
+    UnsupportedPixelFormatError,
+)
 from streetveil.imaging.picture import Picture
 from streetveil.redaction.base import Region
 from streetveil.redaction.pixels import PixelRedactor
@@ -87,3 +92,9 @@ def test_what_cannot_be_compared_is_an_error(photo, encode):
         compare(opened(DATA), opened(DATA[: len(DATA) // 2] + b"\xff\xd9"))
     with pytest.raises(ConfigurationError, match="libturbojpeg0"):
         compare(opened(DATA), opened(DATA), "libnosuchthing.so.9")
+
+
+def test_sampling_factors_without_a_name_are_no_damage(photo, encode):
+    picture = Picture.open(encode(photo.convert("CMYK"), "JPEG", subsampling=2), max_pixels=10**6)
+    with pytest.raises(UnsupportedPixelFormatError, match="subsampling"):
+        compare(picture, picture)
