@@ -96,14 +96,7 @@ def compare(original: Picture, redacted: Picture, library: str = LIBRARY) -> Com
         turbojpeg = TurboJpeg(library)
     except LibraryMissingError as error:
         raise ConfigurationError(f"{error}; install it (Debian and Ubuntu: libturbojpeg0).") from error
-    try:
-        old, new = _Opened(original.data), _Opened(redacted.data)
-        for file in (old, new):
-            turbojpeg.describe(file.bare)
-    except NotLosslessError as error:
-        raise UnsupportedPixelFormatError(str(error)) from error
-    except TurboJpegError as error:
-        raise UnsupportedPixelFormatError(f"The coefficients cannot be read: {error}.") from error
+    old, new = (_opened(picture, turbojpeg) for picture in (original, redacted))
     if differences := _differences(old, new):
         return Comparison(differences)
     sizes = [plane.grid.blocks for plane in old.planes]
@@ -123,6 +116,17 @@ def compare(original: Picture, redacted: Picture, library: str = LIBRARY) -> Com
             raise UndecodableImageError(f"The coefficients cannot be read: {error}.") from error
     counts = tuple(ComponentBlocks(mask.size, int(mask.sum())) for mask in same)
     return Comparison((), counts, _rectangles(old.layout.frame.size, old.planes, same), _notes(old, new))
+
+
+def _opened(picture: Picture, turbojpeg: TurboJpeg) -> _Opened:
+    try:
+        file = _Opened(picture.data)
+        turbojpeg.describe(file.bare)
+    except NotLosslessError as error:
+        raise UnsupportedPixelFormatError(str(error)) from error
+    except TurboJpegError as error:
+        raise UnsupportedPixelFormatError(f"The coefficients cannot be read: {error}.") from error
+    return file
 
 
 def _look(visit: Callable[[int, int, Coefficients], None], component: int, row: int, address: int, blocks: int) -> None:
