@@ -99,8 +99,8 @@ def prometheus(tmp_path_factory, environment, bus, small_photo):
         sender = {"Authorization": f"Bearer {token_for(cluster, 'camera', 'upload')}"}
 
         def send(photo):
-            form = {"files": {"file": ("street.jpg", photo)}, "data": {"webhook_url": f"http://127.0.0.1:{told.port}"}}
-            httpx.post(f"{api}/upload", **form, headers=sender, timeout=60)
+            files, data = {"file": ("street.jpg", photo)}, {"webhook_url": f"http://127.0.0.1:{told.port}"}
+            httpx.post(f"{api}/upload", files=files, data=data, headers=sender, timeout=60)
 
         watcher = token_for(cluster, "prometheus", "metrics")
         with Prometheus(folder / "prometheus", targets, watcher) as server, ThreadPoolExecutor(3) as senders:
