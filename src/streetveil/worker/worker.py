@@ -19,7 +19,7 @@ _CHORE_END_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """Something done every `every_s` seconds, the first time after as long; what it raises is logged."""
+    """Something done at the start and every `every_s` seconds; what it raises is logged."""
 
     name: str
     act: Callable[[], object]
@@ -90,10 +90,11 @@ class Worker:
         )
 
     def _repeat(self, chore: Chore) -> None:
-        while not self._stopped.wait(chore.every_s):
+        while not self._stopped.is_set():
             try:
                 chore.act()
             except StreetveilError as error:
                 _log.warning("chore_failed", chore=chore.name, code=error.code, detail=error.detail)
             except Exception:  # noqa: BLE001 - logged with its traceback; the next round may do better
                 _log.exception("chore_crashed", chore=chore.name)
+            self._stopped.wait(chore.every_s)

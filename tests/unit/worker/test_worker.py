@@ -58,6 +58,14 @@ def test_a_chore_goes_on_after_a_failure():
     assert worker.stop(PATIENCE_S)
 
 
+def test_a_chore_is_done_at_the_start_too():
+    done = threading.Event()
+    worker = Worker(queue=MemoryQueue(), process=print, threads=1, chores=[Chore("heartbeat", done.set, 3600)])
+    worker.start()
+    assert done.wait(PATIENCE_S)
+    assert worker.stop(PATIENCE_S)
+
+
 def test_a_worker_that_never_started_stops():
     assert Worker(queue=MemoryQueue(), process=print, threads=1).stop(0)
 
