@@ -306,7 +306,7 @@ class Process:
         if self._record(fail):
             self._observer.ended(JobStatus.FAILED, failure.code)
             # Not a warning: most failures are the photo's, and those of a server were warned of at each attempt.
-            _log.info("job_failed", code=failure.code, attempt=claimed.attempts)
+            _log.info("job_failed", code=failure.code, attempt=claimed.attempts, seconds=self._waited_s(claimed))
         self._discard(claimed)
 
     def _did(self, action: AuditAction, claimed: Job, now: datetime, outcome: str = "ok", **details: str) -> AuditEvent:

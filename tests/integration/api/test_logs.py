@@ -107,3 +107,4 @@ def test_each_job_has_one_line_at_info_whoever_handed_it_in(open_embedded, tmp_p
     assert told["seconds"] >= told["processing_time"] > 0
     [failed] = [line for line in logged if line["event"] == "job_failed"]
     assert failed["code"] == "undecodable_image"
+    assert failed["seconds"] > 0
