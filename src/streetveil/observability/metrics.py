@@ -20,10 +20,10 @@ from streetveil.domain.measurements import CLASSES, LIMITS, NO_CODE, STAGES, Mea
 from streetveil.observability import families
 from streetveil.observability.families import Family
 from streetveil.observability.readings import Ask, Reading
+from streetveil.observability.requests import METHODS
 
 _log = structlog.get_logger(__name__)
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # What a job may fail with. They are told from the start, for a counter that appears at 1 did not increase.
 _FAILURES = (
     errors.UnsupportedMediaError,
@@ -169,7 +169,7 @@ class Metrics:
     def request_ended(self, method: str, route: str, status: int, seconds: float) -> None:
         """It was answered with that status, or 0 where its client went. `route` is a pattern of ours."""
         self._requests_now.dec()
-        method = method if method in _METHODS else "other"
+        method = method if method in METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._request_s.labels(method, route).observe(seconds)
 

@@ -25,7 +25,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from streetveil.domain.measurements import NO_CODE, Measurements
+from streetveil.domain.measurements import NO_CODE, PHOTO_STAGES, Measurements
+from streetveil.observability.requests import METHODS
 
 Handler = Callable[[str], None]
 
@@ -56,11 +57,14 @@ class Traces:
     def request(self, method: str, traceparent: str | None) -> Iterator[Callable[[str, int], None]]:
         """A request, continuing its sender's trace; call what this yields with its route and the answer's status."""
         parent = _W3C.extract({"traceparent": traceparent} if traceparent else {})
-        with self._span(method, parent, SpanKind.SERVER) as span:
-            span.set_attribute("http.request.method", method)
+        known = method in METHODS
+        name = method if known else "HTTP"
+        with self._span(name, parent, SpanKind.SERVER) as span:
+            # https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+            span.set_attribute("http.request.method", method if known else "_OTHER")
 
             def answered(route: str, status: int) -> None:
-                span.update_name(f"{method} {route}")
+                span.update_name(f"{name} {route}")
                 span.set_attributes({"http.route": route, "http.response.status_code": status, **_whose()})
                 if status >= 500 or not status:
                     span.set_status(Status(StatusCode.ERROR))
@@ -91,7 +95,9 @@ class Traces:
         if not trace.get_current_span().is_recording():
             return
         end = time.time_ns()
-        for name, seconds in reversed(list(measured.seconds.items())):
+        for name in reversed(PHOTO_STAGES):
+            if (seconds := measured.seconds.get(name)) is None:
+                continue
             start = end - round(seconds * 1e9)
             self._past(name, start, end)
             end = start

@@ -12,6 +12,7 @@ from PIL import Image
 from tests.support.otlp import Collector
 
 from streetveil import bootstrap
+from streetveil.domain.measurements import STAGES
 from streetveil.errors import ConfigurationError
 from streetveil.observability.tracing import Traces
 
@@ -38,6 +39,7 @@ def told(open_embedded, tmp_path_factory):
             service.client.get("/health/live")
             service.client.get("/status/nothing")
             service.client.get("/no/such/secret-page")
+            service.client.request("BREW-SECRET", "/stats")
         yield collector, good, broken
 
 
@@ -70,9 +72,8 @@ def test_one_trace_leads_from_the_callers_request_through_the_queue_to_the_resul
     assert upload.parent == "00f067aa0ba902b7"
     assert (spans["queued"].parent, process.parent, process.trace) == (upload.id, upload.id, CALLER)
     names = [span.name for span in parts]
-    assert [name for name in names if name in {"claim", "fetch", "decode", "redact", "store", "record"}] == [
-        "claim", "fetch", "decode", "redact", "store", "record",
-    ]  # fmt: skip
+    assert {"claim", "fetch", "decode", "faces", "redact", "store", "record"} <= set(names)
+    assert names == [stage for stage in STAGES if stage in names]
     assert all(process.start <= span.start <= span.end <= process.end for span in parts)
     assert all(before.end <= after.start for before, after in itertools.pairwise(parts))
 
@@ -100,6 +101,9 @@ def test_what_asks_for_health_is_no_span_and_addresses_are_not_told(told):
     assert "GET /status/{job_id}" in names
     assert not [name for name in names if "health" in name or "secret-page" in name]
     assert "secret-page" not in str(collector.spans())
+    [brewed] = [span for span in collector.spans() if span.name == "HTTP /stats"]
+    assert brewed.attributes["http.request.method"] == "_OTHER"
+    assert "SECRET" not in str(collector.spans())
     assert collector.paths() == {"/v1/traces"}
     assert {span.service for span in collector.spans()} == {"streetveil-embedded"}
 
