@@ -141,19 +141,20 @@ class _Body:
 
     async def read(self, size: int) -> bytes:
         """The next `size` bytes, or fewer at the end."""
-        while self._waiting_bytes < size and not self._arrived:
-            patience = self._pace.patience(self._waited_s, self._received)
-            began = anyio.current_time()
-            try:
-                with anyio.fail_after(patience):
-                    chunk = await anext(self._chunks, b"")
-            except TimeoutError:
-                raise StalledRequestError(f"Nothing arrived for {patience:.3g} seconds.") from None
-            self._waited_s += anyio.current_time() - began
-            self._received += len(chunk)
-            self._waiting.append(chunk)
-            self._waiting_bytes += len(chunk)
-            self._arrived = not chunk
+        patience = 0.0
+        with anyio.CancelScope() as scope:  # one for all chunks of a piece: to make it is dear
+            while self._waiting_bytes < size and not self._arrived:
+                patience = self._pace.patience(self._waited_s, self._received)
+                began = anyio.current_time()
+                scope.deadline = began + patience
+                chunk = await anext(self._chunks, b"")
+                self._waited_s += anyio.current_time() - began
+                self._received += len(chunk)
+                self._waiting.append(chunk)
+                self._waiting_bytes += len(chunk)
+                self._arrived = not chunk
+        if scope.cancelled_caught:
+            raise StalledRequestError(f"Nothing arrived for {patience:.3g} seconds.")
         whole = b"".join(self._waiting)
         piece, rest = whole[:size], whole[size:]
         self._waiting = [rest]

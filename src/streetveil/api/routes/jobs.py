@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from streetveil import errors
+from streetveil.api.answers import answer_of
 from streetveil.api.audit import Who
 from streetveil.api.dependencies import BatchId, Caller, JobId, ReadableVariant, Services, Tenant, allowed
 from streetveil.api.disposition import format_disposition
@@ -50,7 +51,7 @@ async def status(job_id: JobId, services: Services, tenant: Tenant, caller: Call
 
 def _status(job_id: str, services: ApiServices, tenant: str, caller: Principal) -> Response:
     state = _state(services.inspect.job(job_id, tenant=tenant), services, caller)
-    return Response(state.model_dump_json(by_alias=True, exclude_unset=True), media_type="application/json")
+    return answer_of(state, exclude_unset=True)
 
 
 def _state(job: Job, services: ApiServices, caller: Principal) -> JobState:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 
 import structlog
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from streetveil import errors
+from streetveil.api.answers import answer_of
 from streetveil.api.audit import Who
 from streetveil.api.dependencies import IdempotencyKey, Incoming, ProcessMetrics, Services, Tenant, Threads, allowed
 from streetveil.api.errors import public_detail
@@ -58,6 +60,7 @@ FILE_PROBLEMS = (
 @router.post(
     "/upload",
     status_code=202,
+    response_model=SubmittedJob,
     dependencies=[allowed(Scope.UPLOAD)],
     openapi_extra=photo_form("file", kept=True),
     responses=problems(
@@ -70,7 +73,6 @@ FILE_PROBLEMS = (
 )
 async def upload(
     request: Request,
-    response: Response,
     *,
     services: Services,
     threads: Threads,
@@ -79,7 +81,7 @@ async def upload(
     who: Who,
     key: IdempotencyKey,
     metrics: ProcessMetrics,
-) -> SubmittedJob:
+) -> Response:
     """Stores a photo and queues it. Once answered with 202 it is never lost."""
     with _refusals_counted(metrics):
         threads.ensure_room()
@@ -87,8 +89,8 @@ async def upload(
         rules = single_photo(services, WEBHOOK_FIELD)
         submit = partial(_submit_one, services, who, key)
         job = await use_form(submit, request, rules, intake=intake, limiter=threads.limiter)
-    response.headers["Location"] = f"{request.scope.get('root_path', '')}/status/{job.id}"
-    return SubmittedJob.of(job)
+    location = f"{request.scope.get('root_path', '')}/status/{job.id}"
+    return answer_of(SubmittedJob.of(job), HTTPStatus.ACCEPTED, headers={"Location": location})
 
 
 @router.post(
