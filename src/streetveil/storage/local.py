@@ -46,10 +46,9 @@ class LocalObjectStore(ObstoreStore):
         # Files have no content type, and obstore refuses to be given one for them.
         with self._reported("store", key):
             self._store.put(key, content)
-            path = self._root / key
-            _sync(path)
-            for folder in path.relative_to(self._root).parents[:-1]:  # those of a new tenant are new themselves
-                _sync(self._root / folder)
+            while key:  # the file, its folder, and that one's: those of a new tenant are new themselves
+                _sync(f"{self._root}/{key}")
+                key = key.rpartition("/")[0]
 
     def get(self, key: str) -> bytes:
         # Not by obstore, which reads in threads of its own: to wait for those takes longer than to read.
@@ -81,7 +80,7 @@ def _modified(path: Path) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
-def _sync(path: Path) -> None:
+def _sync(path: Path | str) -> None:
     """Waits until a file, or a folder's list of names, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
