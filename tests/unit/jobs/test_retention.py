@@ -225,6 +225,20 @@ def test_each_tenant_has_the_time_it_was_promised(house):
     assert kept == {TENANT: False, "short": False, "for-ever": True}
 
 
+def test_of_a_tenant_that_leaves_everything_goes(house):
+    completed = house.upload(b"done", tenant="leaving")
+    house.drain()
+    house.anonymise.failures = [UndecodableImageError("The picture ends early.")]
+    failed = house.upload(b"broken", tenant="leaving")
+    house.drain()
+    assert house.row(failed.id).status is JobStatus.FAILED
+    stays = house.upload(b"stays")
+    house.clock.turn(seconds=1)
+    assert keeper(house, tenants={"leaving": Retention(result=NOW)}).run_if_due("a").expired == 2
+    assert [house.row(job.id).status for job in (completed, failed)] == [JobStatus.ERASED] * 2
+    assert house.objects() == {stays.original_key}
+
+
 def raising(error):
     def fail(*_arguments):
         raise error
