@@ -1,7 +1,7 @@
 """What routes ask for by annotating a parameter.
 
 Dependencies are coroutines although most wait for nothing: the framework calls plain functions in a thread each, and
-a dozen of those would be a third of what a request costs.
+a dozen of those would be a third of what a request costs. They are few and shallow, for each costs something too.
 """
 
 from __future__ import annotations
@@ -60,12 +60,16 @@ async def _caller(request: Request) -> Principal:
     state.access.ensure_own_name(request.headers.getlist("host"), request.headers.getlist("origin"))
     headers = request.headers.getlist("authorization")
     if state.access.authenticate is None:
-        return state.access.caller(headers)
-    try:
-        return await run_sync(state.access.caller, headers, limiter=state.token_threads)
-    except UnauthenticatedError:
-        await _count_request(state, client_at(request.client.host if request.client else None))
-        raise
+        caller = state.access.caller(headers)
+    else:
+        try:
+            caller = await run_sync(state.access.caller, headers, limiter=state.token_threads)
+        except UnauthenticatedError:
+            await _count_request(state, client_at(request.client.host if request.client else None))
+            raise
+    request.state.caller = caller  # for the audit log, should the request be refused
+    structlog.contextvars.bind_contextvars(tenant=caller.tenant)
+    return caller
 
 
 async def _count_request(state: ApiState, name: str) -> None:
@@ -73,13 +77,7 @@ async def _count_request(state: ApiState, name: str) -> None:
         await run_sync(state.services.limits.request, name, limiter=state.limit_threads)
 
 
-async def _noted(request: Request, caller: Annotated[Principal, Depends(_caller)]) -> Principal:
-    request.state.caller = caller  # for the audit log, should the request be refused
-    structlog.contextvars.bind_contextvars(tenant=caller.tenant)
-    return caller
-
-
-Caller = Annotated[Principal, Depends(_noted)]
+Caller = Annotated[Principal, Depends(_caller)]
 """Whoever makes the request; found out once for each."""
 
 
@@ -91,26 +89,21 @@ Tenant = Annotated[str, Depends(_tenant)]
 """Whose photos the request is about. A route gives it to every use case, and so reaches nothing of others."""
 
 
-async def _client(request: Request, caller: Caller) -> str:
+def _client(state: ApiState, request: Request, caller: Principal) -> str:
     """The name that the caller's requests are counted under: where nobody says who they are, their address."""
-    if _state(request).access.authenticate is None:
+    if state.access.authenticate is None:
         return client_at(request.client.host if request.client else None)
     return f"tenant:{caller.tenant}"
 
 
-Client = Annotated[str, Depends(_client)]
-
-
-async def _counted(request: Request, client: Client) -> None:
-    await _count_request(_state(request), client)
-
-
 async def _allowed(
     needed: SecurityScopes,
+    request: Request,
     caller: Caller,
-    _counted: Annotated[None, Depends(_counted)],
     _described: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
 ) -> None:
+    state = _state(request)
+    await _count_request(state, _client(state, request, caller))
     for name in needed.scopes:
         ensure_may(caller, Scope(name))
 
@@ -186,12 +179,12 @@ async def _readable_variant(
     return variant
 
 
-async def _incoming(request: Request, caller: Caller, client: Client) -> Intake:
+async def _incoming(request: Request, caller: Caller) -> Intake:
     state = _state(request)
     services = state.services
     pace = Pace(services.idle_timeout_s, services.upload_timeout_s, services.min_upload_bytes_per_s)
     return Intake(
-        client,
+        _client(state, request, caller),
         caller.tenant,
         pace=pace,
         uploads=state.open_uploads,
