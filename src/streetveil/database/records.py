@@ -40,6 +40,7 @@ def job_of(row: Row[Any]) -> Job:
         worker_id=row.worker_id,
         batch_id=row.batch_id,
         idempotency_key=row.idempotency_key,
+        request_id=row.request_id,
         result=None if row.status == JobStatus.NEEDS_REVIEW else _result_of(row),
         held=_result_of(row) if row.status == JobStatus.NEEDS_REVIEW else None,
         original_deleted_at=row.original_deleted_at,
@@ -55,6 +56,7 @@ def new_row(job: Job, fingerprint: str | None) -> dict[str, Any]:
         "batch_id": job.batch_id,
         "idempotency_key": job.idempotency_key,
         "request_fingerprint": fingerprint,
+        "request_id": job.request_id,
         "status": job.status.value,
         "attempts": job.attempts,
         "claims": job.claims,
@@ -145,6 +147,7 @@ NO_RESULT: Mapping[str, Any] = {
 ERASED_COLUMNS: Mapping[str, Any] = {
     "idempotency_key": None,
     "request_fingerprint": None,
+    "request_id": None,
     "error_code": None,
     "error_detail": None,
     "filename": "",

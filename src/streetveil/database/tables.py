@@ -115,6 +115,7 @@ class JobRecord(Base):
     batch_id: Mapped[str | None] = mapped_column(Id, ForeignKey("batches.id"))
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
     request_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(128))
 
     status: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int]

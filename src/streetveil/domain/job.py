@@ -89,6 +89,7 @@ class Job:
         original_deleted_at: when the upload was removed, its time of retention over; None while it is kept.
         claims: how often a worker has begun on it at all. Never goes back: what a worker does later is
             valid only while this is still the number of its own claim.
+        request_id: of the request that uploaded it, as log lines have it.
         result: that of a completed job: what may be handed out.
         held: a result that needs review. It is no `result`, so that nothing hands it out by mistake.
     """
@@ -116,6 +117,7 @@ class Job:
     worker_id: str | None = None
     batch_id: str | None = None
     idempotency_key: str | None = None
+    request_id: str | None = None
     result: JobResult | None = None
     held: JobResult | None = None
     failure: JobFailure | None = None

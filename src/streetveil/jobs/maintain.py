@@ -263,7 +263,8 @@ class Maintain:
                     failed += gone
                     if gone:
                         self._observer.ended(JobStatus.FAILED, WorkerLostError.code)
-                        _log.info("job_failed", job_id=job.id, tenant=job.tenant, code=WorkerLostError.code)
+                        told = {"job_id": job.id, "tenant": job.tenant, "request_id": job.request_id}
+                        _log.info("job_failed", **told, code=WorkerLostError.code, attempt=job.attempts)
                 else:
                     free = self._database.transact(partial(self._release, job=job, now=now, before=before))
                     requeued += free

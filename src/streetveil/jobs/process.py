@@ -33,6 +33,7 @@ from streetveil.jobs.leases import Leases, WorkerProcess
 from streetveil.jobs.observer import JobObserver, Unobserved, staged
 from streetveil.jobs.quarantine import did_harm
 from streetveil.jobs.retention import RetentionPolicy
+from streetveil.observability.carried import carried
 from streetveil.queue.base import JobQueue
 from streetveil.storage.base import ObjectStore
 from streetveil.storage.keys import crops_key, extension_of, metadata_key, processed_key
@@ -154,7 +155,7 @@ class Process:
                 return
             if claimed.attempts == 1:
                 self._observer.stage("queued", self._waited_s(claimed))
-            with structlog.contextvars.bound_contextvars(tenant=claimed.tenant), self._leases.held(job_id):
+            with structlog.contextvars.bound_contextvars(**_whose(claimed)), self._leases.held(job_id):
                 self._work(claimed)
 
     def _claim(self, job_id: str) -> Job | None:
@@ -339,6 +340,12 @@ class Process:
             self._storage.delete(keys)
         except StreetveilError as error:
             _log.warning("result_left_behind", code=error.code)
+
+
+def _whose(claimed: Job) -> dict[str, str]:
+    """What each log line of the job has. Where `jobs/maintain` queued it again, only its row knows the request."""
+    request_id = carried().get("request_id") or claimed.request_id
+    return {"tenant": claimed.tenant} | ({"request_id": request_id} if request_id else {})
 
 
 def _result_keys(claimed: Job) -> tuple[str, str, str]:

@@ -26,6 +26,7 @@ from streetveil.errors import (
 )
 from streetveil.imaging.picture import ImageHeader
 from streetveil.jobs.observer import JobObserver, Unobserved
+from streetveil.observability.carried import carried
 from streetveil.queue.base import JobQueue
 from streetveil.storage.base import ObjectStore
 from streetveil.storage.keys import original_key
@@ -199,6 +200,7 @@ class Submit:
             due_at=now,
             batch_id=batch_id,
             idempotency_key=idempotency_key,
+            request_id=carried().get("request_id"),
         )
 
     def _record(self, job: Job, fingerprint: str, webhook_url: str | None, submitted: AuditEvent) -> bool:

@@ -108,3 +108,22 @@ def test_each_job_has_one_line_at_info_whoever_handed_it_in(open_embedded, tmp_p
     [failed] = [line for line in logged if line["event"] == "job_failed"]
     assert failed["code"] == "undecodable_image"
     assert failed["seconds"] > 0
+
+
+def test_a_job_that_another_process_finishes_belongs_to_the_same_request(open_embedded, tmp_path, lines):
+    with open_embedded(tmp_path / "data") as service:
+        answer = service.client.post("/upload", files={"file": (NAME, photo())}, headers={"X-Request-ID": "r-first"})
+        job_id = answer.json()["job_id"]
+        service.finished(job_id)
+    with closing(sqlite3.connect(tmp_path / "data" / "streetveil.db")) as connection, connection:
+        # As a process leaves it that is killed; the queue goes with it.
+        connection.execute(
+            "UPDATE processed_images SET status = 'processing', processed_key = NULL, due_at = created_at"
+        )
+    with open_embedded(tmp_path / "data") as service:
+        service.finished(job_id)
+    ends = [line for line in map(json.loads, lines.getvalue().splitlines()) if line["event"] == "job_completed"]
+    assert [(line["job_id"], line["request_id"], line["attempt"]) for line in ends] == [
+        (job_id, "r-first", 1),
+        (job_id, "r-first", 2),
+    ]
