@@ -15,8 +15,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streetveil.api.errors import problem
-from streetveil.api.watched import path_for_log
-from streetveil.errors import StreetveilError
+from streetveil.api.watched import for_log
+from streetveil.errors import MalformedRequestError, StreetveilError
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -31,7 +31,8 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         scope["request_id"] = request_id
         status = 0
@@ -40,28 +41,41 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
+                answered = MutableHeaders(scope=message)
+                answered["X-Request-ID"] = request_id
+                answered["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
         log = structlog.get_logger(__name__)
         started = time.perf_counter()
         structlog.contextvars.clear_contextvars()  # a connection's next request may begin where the last one ended
         with structlog.contextvars.bound_contextvars(request_id=request_id):
+            app = _refuse_two_lengths(request_id) if _has_two_lengths(headers) else self.app
             try:
-                await self.app(scope, receive, send_with_headers)
+                await app(scope, receive, send_with_headers)
             except ClientDisconnect:
-                log.info("client_disconnected", method=scope["method"], path=path_for_log(scope))
+                log.info("client_disconnected", **for_log(scope))
                 return
             except Exception as error:
-                log.exception("request_crashed", method=scope["method"], path=path_for_log(scope))
+                log.exception("request_crashed", **for_log(scope))
                 if status:  # too late for an answer: the server cuts the connection, so the client sees it is broken
                     raise
                 await problem(request_id, StreetveilError(str(error)))(scope, receive, send_with_headers)
             level = logging.INFO if status >= HTTPStatus.BAD_REQUEST else logging.DEBUG
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
-            log.log(level, "request", method=scope["method"], path=path_for_log(scope), status=status, ms=milliseconds)
+            log.log(level, "request", **for_log(scope), status=status, ms=milliseconds)
+
+
+def _has_two_lengths(headers: Headers) -> bool:
+    return "transfer-encoding" in headers and "content-length" in headers
+
+
+def _refuse_two_lengths(request_id: str) -> ASGIApp:
+    """A proxy that goes by the other one would take the rest of the body for somebody's next request, or the next
+    request for a body (RFC 9112, section 6.1).
+    """
+    error = MalformedRequestError("A request has either Content-Length or Transfer-Encoding.")
+    return problem(request_id, error, headers={"Connection": "close"})
 
 
 class LingeringRefusal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.types import Message, Scope, Send
 
 from streetveil.api.dependencies import canonical_uuid
+from streetveil.observability.requests import METHODS
 
 
 class WatchedSend:
@@ -30,12 +31,12 @@ def route_of(scope: Scope) -> str:
     return pattern
 
 
-def path_for_log(scope: Scope) -> str:
-    """The request's path where nothing is in it but a route of ours and ids, else as `route_of` has it.
+def for_log(scope: Scope) -> dict[str, str]:
+    """The request's method and path, as far as they are ours: the path where nothing but ids is in a route's pattern.
 
     What else clients write there, by mistake or on purpose, may be the name of a photo, or a token.
     """
+    method, path = scope["method"], route_of(scope)
     if "route" in scope and all(canonical_uuid(str(value)) for value in scope.get("path_params", {}).values()):
-        path: str = scope["path"]
-        return path
-    return route_of(scope)
+        path = scope["path"]
+    return {"method": method if method in METHODS else "other", "path": path}

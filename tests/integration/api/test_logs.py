@@ -69,6 +69,7 @@ def test_no_log_line_has_a_name_a_token_or_a_key(open_embedded, tmp_path, lines)
         assert service.client.delete(f"/jobs/{good}").is_success
         for address in (f"/status/{NAME}", f"/jobs/{token}/image", f"/{NAME}", f"/jobs/?name={NAME}", f"/blur/{token}"):
             assert service.client.get(address).status_code in {404, 307}
+        assert service.client.request(f"MUSTER-{KEY}", "/jobs").status_code == 405
         service.client.headers["Authorization"] = f"Bearer {token}x"
         assert service.client.get("/jobs").status_code == 401
     # The client of this test logs too, and headers at that.
@@ -76,7 +77,7 @@ def test_no_log_line_has_a_name_a_token_or_a_key(open_embedded, tmp_path, lines)
     logged = "\n".join(ours)
     assert good in logged
     assert "request_crashed" in logged or "request_failed" in logged
-    for secret in ("Muster", "Strandurlaub", token, token.split(".")[2], SECRET):
+    for secret in ("Muster", "MUSTER", "Strandurlaub", token, token.split(".")[2], SECRET):
         assert secret not in logged
 
 

@@ -154,3 +154,15 @@ def test_requests_are_answered_while_an_upload_is_under_way(service, connection,
 
     connection.sendall(chunk(b"\r\n--b--\r\n") + b"0\r\n\r\n")
     assert b"202 Accepted" in answer_of(connection)
+
+
+def test_a_request_whose_end_can_be_read_in_two_ways_is_the_last_of_its_connection(connection):
+    hidden = b"GET /health/live HTTP/1.1\r\nHost: test\r\n\r\n"
+    head = request_head("Transfer-Encoding: chunked", f"Content-Length: {5 + len(hidden)}")
+    connection.sendall(head + b"0\r\n\r\n" + hidden)
+    answers = b""
+    while piece := connection.recv(65536):
+        answers += piece
+    assert answers.startswith(b"HTTP/1.1 400")
+    assert b"malformed_request" in answers
+    assert answers.count(b"HTTP/1.1") == 1
