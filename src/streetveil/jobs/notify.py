@@ -158,18 +158,19 @@ class Notify:
 
     def _deliver_to(self, receiver: str, deliveries: list[Delivery], deadline: float, outcomes: list[str]) -> None:
         for position, delivery in enumerate(deliveries):
-            try:
-                if self._monotonic() >= deadline and position > 0:
-                    self._let_rest(receiver)
-                if self._monotonic() >= deadline or receiver in self._resting:
-                    self._put_off(delivery)
-                else:
-                    outcomes.append(self._try(delivery, receiver))
-            # The message comes back when its lease ends.
-            except StreetveilError as error:
-                _log.warning("webhook_unrecorded", job_id=delivery.job_id, code=error.code)
-            except Exception:  # noqa: BLE001 - logged with its traceback, and the others are none the worse
-                _log.exception("webhook_crashed", job_id=delivery.job_id)
+            with structlog.contextvars.bound_contextvars(job_id=delivery.job_id, tenant=delivery.tenant):
+                try:
+                    if self._monotonic() >= deadline and position > 0:
+                        self._let_rest(receiver)
+                    if self._monotonic() >= deadline or receiver in self._resting:
+                        self._put_off(delivery)
+                    else:
+                        outcomes.append(self._try(delivery, receiver))
+                # The message comes back when its lease ends.
+                except StreetveilError as error:
+                    _log.warning("webhook_unrecorded", code=error.code)
+                except Exception:  # noqa: BLE001 - logged with its traceback, and the others are none the worse
+                    _log.exception("webhook_crashed")
 
     def _try(self, delivery: Delivery, receiver: str) -> str:
         now = self._clock()
@@ -185,12 +186,12 @@ class Notify:
         done = self._clock()
         self._database.transact(lambda transaction: transaction.webhooks.delivered(delivery, now=done))
         self._tell("delivered", NO_CODE)
-        _log.debug("webhook_delivered", job_id=delivery.job_id, attempts=delivery.attempts)
+        _log.debug("webhook_delivered", attempts=delivery.attempts)
         return "delivered"
 
     def _failed(self, delivery: Delivery, error: StreetveilError) -> str:
         due_at = self._clock() + timedelta(seconds=self._policy.backoff.delay_s(delivery.attempts))
-        told = {"job_id": delivery.job_id, "code": error.code, "detail": error.detail, "attempts": delivery.attempts}
+        told = {"code": error.code, "detail": error.detail, "attempts": delivery.attempts}
         if not error.retryable or due_at > delivery.ended_at + self._policy.retry_for:
             self._database.transact(lambda transaction: transaction.webhooks.give_up(delivery, error.detail))
             self._tell("given_up", error.code)

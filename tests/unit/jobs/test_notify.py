@@ -347,12 +347,14 @@ def test_a_repeated_upload_keeps_the_address_of_the_first(house, notify, sender)
     assert [message.url for message in sender.sent] == [URL]
 
 
-def test_logs_name_no_address(house, notify, sender, capsys):
+def test_logs_name_the_job_and_its_tenant_and_no_address(house, notify, sender, capsys):
     sender.failures["hooks.example.org"] = WebhookFailedError("refused")
-    house.upload(webhook_url=URL)
+    job = house.upload(webhook_url=URL, tenant="acme")
     house.drain()
     notify.deliver_due()
     shown = "".join(capsys.readouterr())
-    assert "webhook_postponed" in shown
+    [told] = [line for line in shown.splitlines() if "webhook_postponed" in line]
+    assert job.id in told
+    assert "acme" in told
     assert "hooks.example.org" not in shown
     assert "s3cret" not in shown
