@@ -61,13 +61,14 @@ def _handler_for(report: Report, expose: Expose | None) -> type[BaseHTTPRequestH
         timeout = 10  # seconds; a client that sends nothing holds a thread no longer
 
         def do_GET(self) -> None:
-            if self.path == "/health/live":
+            path = self.path.partition("?")[0]
+            if path == "/health/live":
                 self._answer(HTTPStatus.OK, {"status": "live"})
-            elif self.path in ("/health", "/health/ready"):
+            elif path in ("/health", "/health/ready"):
                 ready, details = report()
                 status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
                 self._answer(status, {"status": "ready" if ready else "not ready"} | details)
-            elif self.path == "/metrics" and expose is not None:
+            elif path == "/metrics" and expose is not None:
                 self._send(HTTPStatus.OK, *expose(self.headers.get("Accept", "")))
             else:
                 self._answer(HTTPStatus.NOT_FOUND, {"status": "not found"})

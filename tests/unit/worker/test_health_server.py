@@ -35,7 +35,8 @@ def test_metrics_are_told_in_the_form_that_is_asked_for(readiness):
     worker = Worker(queue=MemoryQueue(), process=print, threads=3)
     metrics.watch(worker_readings(worker))
     request = urllib.request.Request(
-        f"http://127.0.0.1:{server.port}/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+        f"http://127.0.0.1:{server.port}/metrics?of=all",
+        headers={"Accept": "application/openmetrics-text; version=1.0.0"},
     )
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
