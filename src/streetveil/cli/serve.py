@@ -93,6 +93,7 @@ def serve(
         uvicorn.Config(
             app,
             log_config=None,
+            access_log=False,  # nobody sees it, and its lines would be put together all the same
             server_header=False,
             http=Patience(
                 _connections(settings),
