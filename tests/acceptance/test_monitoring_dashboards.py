@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import secrets
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
@@ -110,17 +111,29 @@ def prometheus(tmp_path_factory, environment, bus, small_photo):
                 list(senders.map(send, photos))
                 now = {name: server.values(EXPRESSIONS[name]) for name in EXPRESSIONS.keys() - shown.keys()}
                 shown |= {name: values for name, values in now.items() if values}
-            yield server, shown
+            token = {"Authorization": f"Bearer {watcher}"}
+            pages = [httpx.get(f"{url}/metrics", headers=token).text for url in (api, worker)]
+            yield server, shown, pages
+
+
+@pytest.mark.parametrize("process", ["api", "worker"])
+def test_prometheus_own_tool_has_nothing_to_say_of_the_metrics(prometheus, process):
+    *_, (of_api, of_worker) = prometheus
+    page = of_api if process == "api" else of_worker
+    assert "streetveil_build_info" in page
+    command = [program("promtool"), "check", "metrics"]
+    checked = subprocess.run(command, input=page, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("name", sorted(EXPRESSIONS.keys() - MAY_BE_EMPTY))
 def test_a_panel_shows_something_of_a_service_at_work(prometheus, name):
-    _, shown = prometheus
+    _, shown, _ = prometheus
     assert shown.get(name), EXPRESSIONS[name]
 
 
 def test_what_is_shown_is_what_happened(prometheus):
-    server, _ = prometheus
+    server, *_ = prometheus
 
     def shows(panel, right):
         # Rules see it a moment after the panels of counters, and a scrape may have come too late.
@@ -138,7 +151,7 @@ def test_nothing_may_be_empty_that_is_not_there():
 
 
 def test_all_rules_can_be_evaluated_on_what_the_service_tells(prometheus):
-    server, _ = prometheus
+    server, *_ = prometheus
     groups = server.api.get("/rules").json()["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) > 40
