@@ -10,9 +10,18 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class Connection(Protocol):
+    """One that is counted: it speaks HTTP, or does not yet."""
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """What is aborted to end it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +32,8 @@ class Patience:
         most: where there are more, one ends. Of those that never sent a request the oldest; where there are none, the
             one that has been without a request for the longest time; where all are in requests, the one that has left
             its answer unread for the longest time.
-        head_s: so long a client may take from connecting, or from the first byte of a request, to the end of its head.
+        head_s: so long a client may take from connecting, or from the first byte of a request, to the end of its head;
+            and before that for a TLS handshake.
         unread_s: so long a client may leave an answer unread.
         on_drop: called for each that ends because there are too many.
     """
@@ -32,41 +42,50 @@ class Patience:
     head_s: float
     unread_s: float
     on_drop: Callable[[], None] = lambda: None
-    _silent: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
-    _kept: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
-    _unread: dict[PatientProtocol, None] = field(default_factory=dict, init=False)
+    _all: set[Connection] = field(default_factory=set, init=False)
+    _silent: dict[Connection, None] = field(default_factory=dict, init=False)
+    _kept: dict[Connection, None] = field(default_factory=dict, init=False)
+    _unread: dict[Connection, None] = field(default_factory=dict, init=False)
 
     def protocol(self) -> type[asyncio.Protocol]:
         """What uvicorn takes as `http`; for one server."""
         return type("BoundProtocol", (PatientProtocol,), {"patience": self})
 
-    def silent(self, connection: PatientProtocol) -> None:
-        """Notes that it is new, and has sent no request yet."""
+    def came(self, connection: Connection) -> None:
+        """Notes that it is there, and has sent no request yet. Where there are too many, one ends."""
+        self._all.add(connection)
         self._silent[connection] = None
+        if len(self._all) > self.most:
+            self._make_room(connection)
 
-    def kept(self, connection: PatientProtocol) -> None:
+    def went(self, connection: Connection) -> None:
+        """Notes that it is there no more."""
+        self._all.discard(connection)
+        self.busy(connection)
+        self.read(connection)
+
+    def kept(self, connection: Connection) -> None:
         """Notes that it is in no request from now on, having been answered one."""
         self._kept[connection] = None
 
-    def busy(self, connection: PatientProtocol) -> None:
-        """Notes that it is in a request, or has ended."""
+    def busy(self, connection: Connection) -> None:
+        """Notes that it is in a request."""
         self._silent.pop(connection, None)
         self._kept.pop(connection, None)
 
-    def unread(self, connection: PatientProtocol) -> None:
+    def unread(self, connection: Connection) -> None:
         """Notes that an answer waits for its client to read on."""
         self._unread[connection] = None
 
-    def read(self, connection: PatientProtocol) -> None:
+    def read(self, connection: Connection) -> None:
         """Notes that no answer waits there any more."""
         self._unread.pop(connection, None)
 
-    def make_room(self, newest: PatientProtocol) -> None:
+    def _make_room(self, newest: Connection) -> None:
         """Ends one connection: `newest`, which was the last to be made, only where all others are being worked for."""
         waiting = chain(self._silent, self._kept, self._unread)
         victim = next((connection for connection in waiting if connection is not newest), newest)
-        self.busy(victim)
-        self.read(victim)
+        self.went(victim)
         victim.transport.abort()
         self.on_drop()
 
@@ -81,10 +100,8 @@ class PatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
-        self.patience.silent(self)
         self._head_timer = self.loop.call_later(self.patience.head_s, transport.abort)
-        if len(self.connections) > self.patience.most:
-            self.patience.make_room(self)
+        self.patience.came(self)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -110,7 +127,7 @@ class PatientProtocol(H11Protocol):
         self._stop_unread_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.patience.busy(self)
+        self.patience.went(self)
         self._stop_head_timer()
         self._stop_unread_timer()
         super().connection_lost(exc)

@@ -22,6 +22,7 @@ from streetveil import __version__, bootstrap
 from streetveil.api.access import AccessPolicy
 from streetveil.api.app import create_app
 from streetveil.api.connections import Patience
+from streetveil.api.handshakes import handshake_first
 from streetveil.api.services import ApiServices
 from streetveil.api.tls import server_context
 from streetveil.cli.chores import chores_of, leave
@@ -89,22 +90,22 @@ def serve(
         traces=traces,
     )
     tls = _tls(settings)
+    patience = Patience(
+        _connections(settings),
+        head_s=settings.header_timeout_s,
+        unread_s=settings.idle_timeout_s,
+        on_drop=lambda: metrics.limited("connections"),
+    )
     server = _Server(
         uvicorn.Config(
             app,
             log_config=None,
             access_log=False,  # nobody sees it, and its lines would be put together all the same
             server_header=False,
-            http=Patience(
-                _connections(settings),
-                head_s=settings.header_timeout_s,
-                unread_s=settings.idle_timeout_s,
-                on_drop=lambda: metrics.limited("connections"),
-            ).protocol(),
+            http=patience.protocol() if tls is None else handshake_first(patience, tls),
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
             forwarded_allow_ips=settings.forwarded_allow_ips,
-            ssl_context_factory=None if tls is None else lambda *_: tls,
         )
     )
     # Bound before anything is loaded: a taken port is told at once.

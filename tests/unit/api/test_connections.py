@@ -1,14 +1,19 @@
 """Connections without a request are cut when they take too long, or when there are too many."""
 
 import socket
+import ssl
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 
 import pytest
 import uvicorn
+from tests.support.certificates import self_signed
 
 from streetveil.api.connections import Patience
+from streetveil.api.handshakes import handshake_first
+from streetveil.api.tls import server_context
 
 BIG = 8 * 1024 * 1024
 
@@ -30,8 +35,9 @@ def serving():
     """Starts servers with some patience; each gives a function that connects to it."""
 
     @contextmanager
-    def start(most=100, head_s=0.3, unread_s=0.3, on_drop=lambda: None):
-        protocol = Patience(most, head_s=head_s, unread_s=unread_s, on_drop=on_drop).protocol()
+    def start(most=100, head_s=0.3, unread_s=0.3, on_drop=lambda: None, tls=None):
+        patience = Patience(most, head_s=head_s, unread_s=unread_s, on_drop=on_drop)
+        protocol = patience.protocol() if tls is None else handshake_first(patience, tls)
         config = uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="off", http=protocol)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run)
@@ -41,8 +47,9 @@ def serving():
         address = server.servers[0].sockets[0].getsockname()
         clients = []
 
-        def connect():
-            clients.append(socket.create_connection(address, timeout=20))
+        def connect(trust=None):
+            plain = socket.create_connection(address, timeout=20)
+            clients.append(plain if trust is None else trust.wrap_socket(plain, server_hostname="127.0.0.1"))
             return clients[-1]
 
         try:
@@ -220,3 +227,82 @@ def test_requests_that_are_sent_ahead_are_answered(serving):
             answer += piece
         time.sleep(0.5)
         assert ask(client)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def secured(serving, pair):
+    """As `serving`, with TLS; what connects does so without a handshake."""
+    return partial(serving, tls=server_context(*pair))
+
+
+@pytest.fixture
+def trust(pair):
+    return ssl.create_default_context(cafile=pair[0])
+
+
+def test_requests_are_answered_over_tls(secured, trust):
+    with secured(head_s=60) as connect:
+        for _ in range(20):
+            client = connect(trust)
+            assert b"200 OK" in ask(client)
+            assert b"200 OK" in ask(client)
+        client.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert sum(map(len, iter(partial(client.recv, 65536), b""))) > BIG
+
+
+def test_a_request_that_comes_with_the_end_of_the_handshake_is_answered(secured, trust):
+    with secured(head_s=60) as connect:
+        client, incoming, outgoing = connect(), ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = trust.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                client.sendall(outgoing.read())
+                incoming.write(client.recv(65536))
+        tls.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(outgoing.read())  # in one piece
+        answer = b""
+        while not answer.endswith(b"fine"):
+            incoming.write(client.recv(65536))
+            with suppress(ssl.SSLWantReadError):
+                while True:
+                    answer += tls.read()
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_a_handshake_that_does_not_come_to_its_end_is_cut(secured, trust, said):
+    with secured() as connect:
+        client = connect()
+        client.sendall(said)
+        assert is_cut(client)
+        assert b"200 OK" in ask(connect(trust))
+
+
+def test_handshakes_count_and_make_room_first(secured, trust):
+    with secured(most=2, head_s=60) as connect:
+        answered = connect(trust)
+        ask(answered)
+        idle = [connect() for _ in range(3)]
+        newest = connect(trust)
+
+        assert b"fine" in ask(newest)
+        assert all(is_cut(client) for client in idle)
+        assert b"fine" in ask(answered)
+
+
+def test_of_a_handshake_whose_client_went_nothing_stays(secured, trust):
+    with secured(most=2, head_s=60) as connect:
+        working = connect(trust)
+        begin_request(working)
+        for _ in range(5):
+            connect().close()
+        assert b"fine" in ask(connect(trust))
+        working.sendall(b"b")
+        assert answer_to(working)
