@@ -13,7 +13,7 @@ from streetveil.imaging import bmp
 from streetveil.imaging.bmp import BmpHeader
 from streetveil.imaging.picture import Picture
 from streetveil.imaging.reader import Reader
-from streetveil.redaction import effects, hidden, invisible, png_encoder
+from streetveil.redaction import effects, invisible, png_encoder, profile
 from streetveil.redaction.base import RedactedFile
 from streetveil.redaction.regions import Area
 
@@ -29,7 +29,7 @@ def rewrite(picture: Picture, found: Sequence[Area], policy: MetadataPolicy) -> 
     the file's gaps or behind its pixels goes.
     """
     header = bmp.read(Reader(picture.data, complete=True))
-    profile = _embedded_profile(picture.data, header)
+    colours = _embedded_profile(picture.data, header)
     palette_at = 14 + header.header_bytes
     data = bytearray(picture.data[: header.pixels_end])
     used = min(palette_at + _table_bytes(header, data), header.pixels_at)
@@ -40,11 +40,11 @@ def rewrite(picture: Picture, found: Sequence[Area], policy: MetadataPolicy) -> 
         _paint(top_down, header, _palette(data, header), found)
     del rows, top_down  # they lend the buffer, which grows now
     if header.header_bytes == _V5:
-        place = len(data) - 14 if profile else 0
-        data[_PROFILE_FIELDS : _PROFILE_FIELDS + 8] = struct.pack("<II", place, len(profile))
-        if not profile and data[_COLOUR_SPACE : _COLOUR_SPACE + 4] in {_EMBEDDED, b"KNIL"}:
+        place = len(data) - 14 if colours else 0
+        data[_PROFILE_FIELDS : _PROFILE_FIELDS + 8] = struct.pack("<II", place, len(colours))
+        if not colours and data[_COLOUR_SPACE : _COLOUR_SPACE + 4] in {_EMBEDDED, b"KNIL"}:
             data[_COLOUR_SPACE : _COLOUR_SPACE + 4] = _NO_PROFILE
-    data += profile
+    data += colours
     data[2:6] = struct.pack("<I", len(data) & 0xFFFFFFFF)
     return RedactedFile(bytes(data), lossless=True)
 
@@ -114,5 +114,4 @@ def _embedded_profile(data: bytes, header: BmpHeader) -> bytes:
     start += 14
     if start < header.pixels_end or start + size > len(data):
         return b""
-    profile = data[start : start + size]
-    return b"" if hidden.holds_file(profile) else profile
+    return profile.surviving(data[start : start + size]) or b""

@@ -6,12 +6,14 @@ import struct
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from streetveil.domain.geometry import Orientation
 from streetveil.domain.options import MetadataPolicy
 from streetveil.errors import UndecodableImageError
 from streetveil.imaging import tiff
 from streetveil.imaging.reader import Reader
-from streetveil.redaction import hidden, iptc, places, xmp
+from streetveil.redaction import hidden, iptc, places, profile, texts, xmp
 
 GPS, MAKER_NOTE = 0x8825, 0x927C
 _EXIF, _INTEROPERABILITY = 0x8769, 0xA005
@@ -25,11 +27,8 @@ _CARRIERS = frozenset({*_STARTS, *_STARTS.values(), _SUB_IFDS, 0x8649, 0x935C, 0
 _LOCATORS = frozenset({GPS, MAKER_NOTE, 33550, 33922, 34264, 34735, 34736, 34737})
 _TEXT = 2
 _TEXTS = frozenset({0x9286, *range(0x9C9B, 0x9CA0)})  # UserComment and Windows' texts, which are not of type text
-_LONGEST_NUMBERS = 512
-"""Bytes of a value that is no text: more may be the pixels of a preview, whatever the tag."""
-
-_LONG_NUMBERS = frozenset({MAKER_NOTE, 0x012D, 0x8773})  # which are judged as a whole; transfer curves; colour profile
-_NO_TEXT = bytes({*range(32)} - {*b"\t\n\f\r\x1b"})  # escapes switch between Japanese character sets
+_PROFILE, _CURVES = 0x8773, 0x012D
+_CURVE_LENGTHS = {512, 1536}  # bytes: one for all three colours or one for each, of 256 numbers
 _MOST_DIRECTORIES = 16
 _MOST_STRIPS = 1 << 14
 
@@ -124,27 +123,21 @@ def tag_stays(tag: int, kind: int, value: bytes, policy: MetadataPolicy) -> bool
         return iptc.surviving(value, policy) == value
     if policy.hides_place and (kind == _TEXT or tag in _TEXTS) and places.tells_place(value):
         return False
-    if len(value) > _LONGEST_NUMBERS and tag not in _LONG_NUMBERS and not _is_text(value):
+    if tag == _PROFILE:
+        return profile.surviving(value) == value
+    if tag == _CURVES:
+        return _rises(value)
+    if tag != MAKER_NOTE and texts.may_be_pixels(value):  # those are judged as a whole
         return False
     return not hidden.holds_picture(value)
 
 
-def _is_text(value: bytes) -> bool:
-    """True where long bytes read as text in ASCII, UTF-8, an old code of one or two bytes a letter, or UTF-16."""
-    text = value.rstrip(b"\0")
-    for code in (b"ASCII\0\0\0", b"JIS\0\0\0\0\0", b"UNICODE\0", bytes(8)):
-        text = text.removeprefix(code)  # of user comments
-    if len(text.translate(None, _NO_TEXT)) == len(text):
-        return True
-    text += b"\0" * (len(text) % 2)
-    for order in ("utf-16-le", "utf-16-be"):
-        try:
-            letters = text.decode(order)
-        except UnicodeDecodeError:
-            continue
-        if all(letter.isprintable() or letter.isspace() or letter == "\ufeff" for letter in letters):
-            return True
-    return False
+def _rises(value: bytes) -> bool:
+    """True of transfer curves, in either byte order: a darker tone never becomes the brighter one."""
+    if len(value) not in _CURVE_LENGTHS:
+        return False
+    curves = (np.frombuffer(value, order).reshape(-1, 256).astype(np.int32) for order in ("<u2", ">u2"))
+    return any(bool((np.diff(curve) >= 0).all()) for curve in curves)
 
 
 def _chosen(reader: Reader, order: str, start: int, policy: MetadataPolicy) -> _Kept:

@@ -10,12 +10,13 @@ from streetveil.errors import UndecodableImageError
 from streetveil.imaging import jpeg
 from streetveil.imaging.jpeg import Layout, Segment
 from streetveil.imaging.picture import Picture
-from streetveil.redaction import exif, hidden, photoshop, places, xmp, xmp_extension
+from streetveil.redaction import exif, hidden, photoshop, places, profile, texts, xmp, xmp_extension
 
 _JFIF, _ADOBE, _PROFILE = b"JFIF\x00", b"Adobe", b"ICC_PROFILE\x00"
 _XMP, _PHOTOSHOP = b"http://ns.adobe.com/xap/1.0/\x00", b"Photoshop 3.0\x00"
 _JFIF_BYTES = 14  # up to the thumbnail's size, which becomes 0 x 0
 _ADOBE_BYTES = 12
+_PROFILE_BYTES = len(_PROFILE) + 2  # before a portion of the profile
 _LONGEST = 65533
 
 
@@ -47,11 +48,26 @@ def rewrap(
     if adobe and not fallback:
         jfif = []  # CMYK and RGB: JFIF would say that the samples are YCbCr
     kept = _metadata(original.segments, orientation, policy)
-    profile = [s.payload for s in original.segments if _is(s, jpeg.APP2, _PROFILE)]
-    if hidden.holds_file(b"".join(payload[len(_PROFILE) + 2 :] for payload in profile)):
-        profile = []
-    profiles = [_write(jpeg.APP2, payload) for payload in profile]
+    profiles = _profiles([s.payload for s in original.segments if _is(s, jpeg.APP2, _PROFILE)])
     return b"".join([b"\xff\xd8", *jfif, *kept, *profiles, *adobe[:1], *pieces])
+
+
+def _profiles(payloads: Sequence[bytes]) -> list[bytes]:
+    """The segments of the colour profile, whose portions are numbered from 1 (ICC.1:2022, annex B.4)."""
+    ordered = sorted(payloads, key=lambda payload: payload[len(_PROFILE) : len(_PROFILE) + 1])
+    whole = b"".join(payload[_PROFILE_BYTES:] for payload in ordered)
+    kept = profile.surviving(whole)
+    if kept is None:
+        return []
+    if kept == whole:
+        return [_write(jpeg.APP2, payload) for payload in payloads]
+    room = _LONGEST - _PROFILE_BYTES
+    portions = [kept[at : at + room] for at in range(0, len(kept), room)]
+    total = len(portions)
+    return [
+        _write(jpeg.APP2, _PROFILE + bytes([number, total]) + portion)
+        for number, portion in enumerate(portions, start=1)
+    ]
 
 
 def pieces_of(data: bytes, layout: Layout) -> list[bytes]:
@@ -128,7 +144,9 @@ def _xmp(packets: Sequence[bytes], portions: Sequence[bytes], policy: MetadataPo
 
 
 def _text_stays(comment: bytes, policy: MetadataPolicy) -> bool:
-    return not hidden.holds_picture(comment) and not (policy.hides_place and places.tells_place(comment))
+    if texts.may_be_pixels(comment) or hidden.holds_picture(comment):
+        return False
+    return not (policy.hides_place and places.tells_place(comment))
 
 
 def _is(segment: Segment, marker: int, signature: bytes) -> bool:

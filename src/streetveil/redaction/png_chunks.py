@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from streetveil.domain.geometry import Orientation
 from streetveil.domain.options import MetadataPolicy
 from streetveil.imaging.png import Chunk
-from streetveil.redaction import exif, hidden, places, xmp
+from streetveil.redaction import exif, hidden, places, profile, texts, xmp
 
 _PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _COLOUR = frozenset({
-    b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"bKGD", b"pHYs",
+    b"cHRM", b"gAMA", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"bKGD", b"pHYs",
 })  # fmt: skip
 _TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _LONGEST_TEXT = 1 << 20
 _LONGEST_PROFILE = 1 << 24
+_LONGEST_NAME = 79
 # Hexadecimal copies of EXIF and the like, with their thumbnails; and thumbnails of the desktop.
 _CARRIERS = (b"raw profile type", b"thumb::")
 
@@ -46,8 +47,10 @@ def surviving(chunks: Iterable[Chunk], orientation: Orientation, policy: Metadat
                 yield Chunk(b"eXIf", kept)
         if chunk.kind == b"eXIf" and not pixels_begun:
             block = chunk.body
-        elif chunk.kind in _PICTURE or (chunk.kind in _COLOUR and not _hides_file(chunk)):
+        elif chunk.kind in _PICTURE or chunk.kind in _COLOUR:
             yield chunk
+        elif chunk.kind == b"iCCP":
+            yield from _profile(chunk)
         elif chunk.kind in _TEXT:
             yield from _text(chunk, policy)
         elif chunk.kind == b"tIME" and policy.keeps:
@@ -65,7 +68,9 @@ def _text(chunk: Chunk, policy: MetadataPolicy) -> Iterator[Chunk]:
             yield chunk if packet == found.text else Chunk(b"iTXt", _XMP + bytes(5) + packet)
         return
     content = found.keyword + b"\n" + found.text
-    if policy.keeps and not hidden.holds_picture(content) and not (policy.hides_place and places.tells_place(content)):
+    if not policy.keeps or texts.may_be_pixels(found.text) or hidden.holds_picture(content):
+        return
+    if not (policy.hides_place and places.tells_place(content)):
         yield chunk
 
 
@@ -87,21 +92,19 @@ def _read_text(chunk: Chunk) -> _Text | None:
     return _Text(keyword, text)
 
 
-def _inflate(body: bytes) -> bytes | None:
+def _inflate(body: bytes, longest: int = _LONGEST_TEXT) -> bytes | None:
     inflater = zlib.decompressobj()
     try:
-        text = inflater.decompress(body, _LONGEST_TEXT)
+        text = inflater.decompress(body, longest)
     except zlib.error:
         return None
     return text if inflater.eof and not inflater.unused_data else None
 
 
-def _hides_file(chunk: Chunk) -> bool:
-    """A colour profile that is one no longer, but a picture: found behind its compression too, up to a size."""
-    if chunk.kind != b"iCCP":
-        return False
-    try:
-        profile = zlib.decompressobj().decompress(chunk.body.partition(b"\0")[2][1:], _LONGEST_PROFILE)
-    except zlib.error:
-        return False  # no decoder reads it either
-    return hidden.holds_file(chunk.body) or hidden.holds_file(profile)
+def _profile(chunk: Chunk) -> Iterator[Chunk]:
+    """What stays of a colour profile, found behind its compression: itself, a new chunk, or nothing."""
+    name, _, rest = chunk.body.partition(b"\0")
+    whole = _inflate(rest[1:], _LONGEST_PROFILE)
+    kept = None if whole is None else profile.surviving(whole)
+    if kept is not None and len(name) <= _LONGEST_NAME:
+        yield chunk if kept == whole else Chunk(b"iCCP", name + b"\0\0" + zlib.compress(kept))

@@ -10,9 +10,9 @@ from streetveil.imaging import tiff, tiff_writer
 from streetveil.imaging.reader import Reader
 from streetveil.imaging.tiff_picture import ICC_PROFILE, Page
 from streetveil.imaging.tiff_writer import Field
-from streetveil.redaction import exif, hidden, iptc, xmp
+from streetveil.redaction import exif, hidden, iptc, profile, xmp
 
-_ALWAYS = frozenset({tiff.ORIENTATION, 282, 283, 296, ICC_PROFILE})  # with the resolution and its unit
+_ALWAYS = frozenset({tiff.ORIENTATION, 282, 283, 296})  # with the resolution and its unit
 # ImageDescription, Make, Model, Software, DateTime, Artist, HostComputer, XMP, Copyright, IPTC. Not: Photoshop's
 # resources and layers (34377, 37724), which hold previews and the picture itself; sub-directories; private tags.
 _ON_REQUEST = frozenset({270, 271, 272, 305, 306, 315, 316, 33432})
@@ -28,6 +28,8 @@ def surviving(reader: Reader, page: Page, policy: MetadataPolicy) -> list[Field]
     """
     fields = [field for field in _readable(reader, page.directory, _ALWAYS) if not hidden.holds_file(field.value)]
     entries = page.directory.entries
+    if ICC_PROFILE in entries:
+        fields += _rewritten(reader, entries[ICC_PROFILE], _UNDEFINED, profile.surviving)
     if _XMP in entries:
         fields += _rewritten(reader, entries[_XMP], _BYTE, lambda value: xmp.surviving(value, policy))
     if not policy.keeps:

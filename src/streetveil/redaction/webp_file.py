@@ -13,7 +13,7 @@ from streetveil.imaging import decoders, jpeg, webp
 from streetveil.imaging.formats import ImageFormat
 from streetveil.imaging.picture import Picture
 from streetveil.imaging.reader import Reader
-from streetveil.redaction import effects, exif, hidden, invisible, xmp
+from streetveil.redaction import effects, exif, invisible, profile, xmp
 from streetveil.redaction.base import RedactedFile
 from streetveil.redaction.regions import Area
 
@@ -41,10 +41,9 @@ def rewrite(picture: Picture, found: Sequence[Area], policy: MetadataPolicy) -> 
         None if block is None else block.removeprefix(jpeg.EXIF_SIGNATURE), picture.header.orientation, policy
     )
     packet = xmp.surviving(bodies[b"XMP "], policy) if b"XMP " in bodies else None
-    profile = bodies.get(b"ICCP")
-    if profile is not None and hidden.holds_file(profile):
-        profile = None
-    data = webp.assemble(parts, profile=profile, exif=kept, xmp=packet, canvas=picture.header.stored)
+    data = webp.assemble(
+        parts, profile=profile.surviving(bodies.get(b"ICCP", b"")), exif=kept, xmp=packet, canvas=picture.header.stored
+    )
     return RedactedFile(data, lossless=lossless, reason=None if lossless else REASON)
 
 

@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from tests.unit.redaction.camera_files import exif as exif_of
 
@@ -17,7 +17,7 @@ from streetveil.redaction import exif, photoshop
 
 KEEP, STRIP = MetadataPolicy.KEEP, MetadataPolicy.STRIP
 BOX = (40, 30, 100, 80)
-PROFILE = b"an ICC profile is opaque to us, kept byte for byte" * 3
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     b'<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Label="our-xmp-text"/>'
