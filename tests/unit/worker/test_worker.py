@@ -71,9 +71,10 @@ def test_a_worker_that_never_started_stops():
 
 
 def test_chores_go_on_while_the_last_jobs_finish():
-    queue, release, rounds = MemoryQueue(), threading.Event(), Queue()  # type: ignore[var-annotated]
+    queue, begun, release, rounds = MemoryQueue(), threading.Event(), threading.Event(), Queue()  # type: ignore[var-annotated]
 
     def process(_job_id: str) -> None:
+        begun.set()
         release.wait(PATIENCE_S)
 
     worker = Worker(
@@ -84,12 +85,12 @@ def test_chores_go_on_while_the_last_jobs_finish():
     )
     worker.start()
     queue.put("a")
-    rounds.get(timeout=PATIENCE_S)
+    assert begun.wait(PATIENCE_S)
     ending = threading.Thread(target=worker.stop, args=(PATIENCE_S,))
     ending.start()
     while worker.state().running:
         time.sleep(0.001)
-    for _ in range(3):
+    for _ in range(rounds.qsize() + 3):  # more than there were before
         rounds.get(timeout=PATIENCE_S)
     release.set()
     ending.join(PATIENCE_S)
