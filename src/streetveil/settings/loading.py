@@ -17,6 +17,7 @@ from streetveil.errors import ConfigurationError
 from streetveil.settings.fields import Settings, secret_names
 from streetveil.settings.pipeline_config import read_pipeline_config
 from streetveil.settings.secrets import FILE_SUFFIX, is_widely_known, read_secret_files
+from streetveil.settings.typos import misspelt
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ def load_settings(
         env_file: file of `NAME=value` lines; None or an absent file is passed over.
 
     Raises:
-        ConfigurationError: a value is not allowed, or the file named by `PIPELINE_CONFIG` cannot be used;
+        ConfigurationError: a value is not allowed, a name in `env_file` is misspelt, or the file named by
+            `PIPELINE_CONFIG` cannot be used;
             the message names the setting and its place, never a value.
     """
     places: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = []  # name, settings, all that is written there
@@ -46,6 +48,7 @@ def load_settings(
         dotenv = DotEnvSettingsSource(Settings, env_file=env_file, env_file_encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{env_file} cannot be read: it must be a text file in UTF-8.") from error
+    _refuse_misspelt(dotenv.env_vars, env_file)
     pipeline_config = environment.env_vars.get("pipeline_config") or dotenv.env_vars.get("pipeline_config")
     if pipeline_config:
         place = f"PIPELINE_CONFIG {pipeline_config}"
@@ -77,6 +80,13 @@ def variables() -> frozenset[str]:
     """The environment variables that `load_settings` reads, in capitals."""
     secrets = (name + FILE_SUFFIX for name in secret_names())
     return frozenset(name.upper() for name in (*Settings.model_fields, *secrets, "pipeline_config"))
+
+
+def _refuse_misspelt(written: Mapping[str, Any], env_file: Path | None) -> None:
+    """Raises ConfigurationError for a name in `.env` that can only be meant to be a setting's."""
+    found = misspelt(written, frozenset(name.lower() for name in variables()))
+    if found is not None:
+        raise ConfigurationError(f"{env_file} has {found[0].upper()}, which is no setting; {found[1].upper()} is.")
 
 
 def _refuse_what_protects_nothing(settings: Settings, origins: Mapping[str, str]) -> None:

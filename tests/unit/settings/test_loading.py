@@ -169,3 +169,27 @@ def test_binary_files_in_place_of_settings_are_refused(places, monkeypatch):
     monkeypatch.delenv("PIPELINE_CONFIG")
     (places / ".env").write_bytes(b"PORT=\xff\xfe")
     assert ".env cannot be read" in refusal()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("VERFIY=redetect", "VERIFY"),
+        ("VERIFI=redetect", "VERIFY"),
+        ("verfy=redetect", "VERIFY"),
+        ("MAX_UPLOADS_BYTES=1", "MAX_UPLOAD_BYTES"),
+        ("DATABASE_URL_FIL=/run/url", "DATABASE_URL_FILE"),
+    ],
+)
+def test_a_misspelt_name_in_the_env_file_is_refused(places, written, meant):
+    """Its default would count in silence: photos would go out without a second look."""
+    (places / ".env").write_text(f"{written}\n")
+
+    assert refusal() == f".env has {written.partition('=')[0].upper()}, which is no setting; {meant} is."
+
+
+@pytest.mark.parametrize("name", ["MYSQL_ROOT_PASSWORD", "REDIS_URL_2", "COMPOSE_PROJECT_NAME", "PROFILE", "HOST_IP"])
+def test_names_of_other_programs_in_the_env_file_are_theirs(places, name):
+    (places / ".env").write_text(f"{name}=x\n")
+
+    load_settings()
