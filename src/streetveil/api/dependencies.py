@@ -131,7 +131,7 @@ async def _job_id(job_id: Annotated[str, Path(description="The `job_id` that the
     """An id that is no UUID names no job: asking for it is a 404 like any other unknown id."""
     canonical = canonical_uuid(job_id)
     if canonical is None:
-        raise JobNotFoundError(f"There is no job {job_id[:40]!r}.")
+        raise JobNotFoundError.of(job_id)
     return canonical
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import ClassVar, Self
 
 
 class StreetveilError(Exception):
@@ -20,3 +21,10 @@ class StreetveilError(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+    @classmethod
+    def kinds(cls) -> Iterator[type[Self]]:
+        """This kind of error and all that are of it, as far as they are imported."""
+        yield cls
+        for kind in cls.__subclasses__():
+            yield from kind.kinds()

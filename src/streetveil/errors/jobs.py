@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from streetveil.errors.kinds import ConflictError, NotFoundError, UnavailableError
 
 
@@ -9,6 +11,11 @@ class JobNotFoundError(NotFoundError):
     """No job has this id: it never existed or was erased."""
 
     code = "job_not_found"
+
+    @classmethod
+    def of(cls, job_id: str) -> Self:
+        """For whatever a caller gave as the id."""
+        return cls(f"There is no job {job_id[:40]!r}.")
 
 
 class BatchNotFoundError(NotFoundError):

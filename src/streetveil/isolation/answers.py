@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from streetveil.errors import PhotoMemoryError, StreetveilError
@@ -117,16 +116,10 @@ def error_of(code: str, detail: str) -> StreetveilError:
     Raises:
         BrokenFrameError: none has this code.
     """
-    for kind in _kinds(StreetveilError):
+    for kind in StreetveilError.kinds():
         if kind.code == code:
             return kind(detail)
     raise BrokenFrameError("an error that nobody knows")
-
-
-def _kinds(base: type[StreetveilError]) -> Iterator[type[StreetveilError]]:
-    yield base
-    for kind in base.__subclasses__():
-        yield from _kinds(kind)
 
 
 def _lacks_memory(error: BaseException | None) -> bool:

@@ -42,7 +42,7 @@ class Erase:
         event = by.did(AuditAction.ERASE, at=self._clock(), job_id=job_id, tenant=tenant)
         erased, job = self._database.transact(lambda work: recorded(work, job_id, work.jobs.erase, event))
         if job is None or not (erased or is_unpurged(job)):
-            raise JobNotFoundError(f"There is no job {job_id[:40]}.")
+            raise JobNotFoundError.of(job_id)
         self.purge(job)
         _log.debug("job_erased", job_id=job_id)
 

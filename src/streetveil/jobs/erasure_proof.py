@@ -57,7 +57,7 @@ class ProveErasure:
             records = tuple(reversed(snapshot.audit.newest(_RECORDS, job_id=job_id)))
             waiting = tuple(snapshot.audit.waiting_of(job_id))
         if job is None:
-            raise JobNotFoundError(f"There is no job {job_id[:40]}.")
+            raise JobNotFoundError.of(job_id)
         keys = object_keys(job)
         erased = [record for record in records if record.event.action == AuditAction.ERASED]
         problems = [

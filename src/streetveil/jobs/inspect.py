@@ -71,7 +71,7 @@ class Inspect:
         with self._database.snapshot() as snapshot:
             job = snapshot.jobs.get(job_id, tenant=tenant)
         if job is None or job.status is JobStatus.ERASED:
-            raise JobNotFoundError(f"There is no job {job_id[:40]}.")
+            raise JobNotFoundError.of(job_id)
         return job
 
     def batch(self, batch_id: str, *, tenant: str) -> Batch:

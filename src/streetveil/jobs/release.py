@@ -30,7 +30,7 @@ class Release:
         event = by.did(AuditAction.RELEASE, at=self._clock(), job_id=job_id, tenant=tenant)
         released, job = self._database.transact(lambda work: recorded(work, job_id, work.jobs.release, event))
         if job is None or job.status is JobStatus.ERASED:
-            raise JobNotFoundError(f"There is no job {job_id[:40]}.")
+            raise JobNotFoundError.of(job_id)
         if not released:
             raise IllegalTransitionError(f"Job {job_id} is {job.status}; only one that needs review can be released.")
         _log.debug("job_released", job_id=job_id)

@@ -52,7 +52,7 @@ class Retry:
 
         moved, job = self._database.transact(resubmit)
         if job is None or job.status is JobStatus.ERASED:
-            raise JobNotFoundError(f"There is no job {job_id[:40]}.")
+            raise JobNotFoundError.of(job_id)
         if not moved and job.original_deleted_at and job.status in (JobStatus.FAILED, JobStatus.NEEDS_REVIEW):
             raise IllegalTransitionError(
                 f"Job {job_id} cannot be retried: its original was removed, its time of retention over."

@@ -176,7 +176,7 @@ class Metrics:
     def _announce_jobs(self) -> None:
         for status in ("completed", "needs_review"):
             self._jobs.labels(status, NO_CODE)
-        codes = {kind.code for base in _FAILURES for kind in _kinds(base)} | {errors.StreetveilError.code}
+        codes = {kind.code for base in _FAILURES for kind in base.kinds()} | {errors.StreetveilError.code}
         for code in sorted(codes):
             self._jobs.labels("failed", code)
         for stage in STAGES:
@@ -232,9 +232,3 @@ class _Asked(Collector):
 
 def _result(ok: bool) -> str:  # noqa: FBT001 - a mere translation
     return "ok" if ok else "error"
-
-
-def _kinds(base: type[errors.StreetveilError]) -> Iterator[type[errors.StreetveilError]]:
-    yield base
-    for kind in base.__subclasses__():
-        yield from _kinds(kind)

@@ -203,7 +203,7 @@ class FakeInspect:
     def job(self, job_id: str, *, tenant: str) -> Job:
         self.world.fail_if_asked()
         if job_id not in self.world.jobs or self.world.jobs[job_id].tenant != tenant:
-            raise JobNotFoundError(f"There is no job {job_id}.")
+            raise JobNotFoundError.of(job_id)
         return self.world.jobs[job_id]
 
     def batch(self, batch_id: str, *, tenant: str) -> Batch:

@@ -159,4 +159,4 @@ def public_status(job: Job) -> PublicStatus:
         case JobStatus.FAILED:
             return "failed"
         case JobStatus.ERASED:
-            raise JobNotFoundError(f"There is no job {job.id}.")
+            raise JobNotFoundError.of(job.id)
