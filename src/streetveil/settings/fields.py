@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from streetveil.domain.options import MetadataPolicy, Profile, Style
 from streetveil.limits.base import RATE
-from streetveil.settings.values import Access, Device, Duration, Folder, LogLevel, Score, TenantRetention
+from streetveil.settings.values import Access, Device, Duration, Folder, LogLevel, Proxies, Score, TenantRetention
 
 _MIB = 1024 * 1024
 
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = Field(None, description="PEM file of the API's certificate; without it plain HTTP.")
     tls_key: Path | None = Field(None, description="PEM file of its key; without it the certificate's file has it too.")
     tls_key_password: SecretStr | None = Field(None, description="Password of the key, where it is encrypted.")
-    forwarded_allow_ips: str = Field(
+    forwarded_allow_ips: Proxies = Field(
         "127.0.0.1,::1", description="Proxies that are believed who calls: addresses and networks; * for any."
     )
     auth_mode: Literal["none", "jwt"] = Field(

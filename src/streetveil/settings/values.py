@@ -5,6 +5,7 @@ Each refuses with ValueError, which pydantic makes a sentence about the setting 
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from datetime import timedelta
@@ -60,6 +61,15 @@ def _device(value: str) -> str:
     return named
 
 
+def _proxies(value: str) -> str:
+    for item in value.split(",") if value != "*" else ():
+        try:
+            ipaddress.ip_network(item.strip())  # of an address too
+        except ValueError:
+            raise ValueError("must be addresses and networks, as in 10.0.0.7,10.1.0.0/16, or *") from None
+    return value
+
+
 Access = Literal["open", "upload", "read", "read:original", "operate", "metrics", "erase", "admin"]
 """Open to all, or the scope that it takes."""
 
@@ -76,6 +86,9 @@ LogLevel = Annotated[str, AfterValidator(_log_level)]
 
 Device = Annotated[str, AfterValidator(_device)]
 """Where models run, in small letters."""
+
+Proxies = Annotated[str, AfterValidator(_proxies)]
+"""As uvicorn reads them, which takes all else for names that no caller ever has, a network with host bits too."""
 
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 """A path in which `~` is somebody's home."""

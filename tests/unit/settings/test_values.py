@@ -89,3 +89,18 @@ def test_retention_of_tenants_that_says_nothing_is_refused(monkeypatch, text):
     monkeypatch.setenv("RETENTION_TENANTS", text)
 
     assert "RETENTION_TENANTS (from environment)" in refusal()
+
+
+@pytest.mark.parametrize("value", ["*", "127.0.0.1", "::1, 10.0.0.0/8", "fd00::/8"])
+def test_proxies_are_addresses_and_networks(monkeypatch, value):
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", value)
+
+    assert load_settings().settings.forwarded_allow_ips == value
+
+
+@pytest.mark.parametrize("value", ["nginx", "10.0.0.7/8", "10.0.0.0/33", "10.0.0.1 10.0.0.2", "10.0.0.1,", "10.0.0.1,*"])
+def test_a_proxy_that_would_never_be_believed_is_refused(monkeypatch, value):
+    """All who come through it would be one client, which limits and the audit log would take for the proxy."""
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", value)
+
+    assert "FORWARDED_ALLOW_IPS (from environment): Value error, must be addresses and networks" in refusal()
