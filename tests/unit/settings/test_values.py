@@ -98,7 +98,9 @@ def test_proxies_are_addresses_and_networks(monkeypatch, value):
     assert load_settings().settings.forwarded_allow_ips == value
 
 
-@pytest.mark.parametrize("value", ["nginx", "10.0.0.7/8", "10.0.0.0/33", "10.0.0.1 10.0.0.2", "10.0.0.1,", "10.0.0.1,*"])
+@pytest.mark.parametrize(
+    "value", ["nginx", "10.0.0.7/8", "10.0.0.0/33", "10.0.0.1 10.0.0.2", "10.0.0.1,", "10.0.0.1,*"]
+)
 def test_a_proxy_that_would_never_be_believed_is_refused(monkeypatch, value):
     """All who come through it would be one client, which limits and the audit log would take for the proxy."""
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", value)
