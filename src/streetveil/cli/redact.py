@@ -98,7 +98,10 @@ def redact(
         car_confidence=car_confidence,
     )
     console = Console(stderr=True)
-    tasks = find_tasks(sources, output, mask_suffix=None if mask is None else ".mask.png")
+    others: Counter[str] = Counter()
+    tasks = find_tasks(sources, output, mask_suffix=None if mask is None else ".mask.png", passed_over=others)
+    if others:
+        console.print(f"Passed over, as no such picture can be redacted: {_kinds(others)}.", highlight=False)
     variant = bootstrap.results_variant(settings) + ("" if mask is None else f" {mask.value} mask")
     todo, done = (tasks, []) if force else Manifest(output, options, variant).split(tasks)
     if dry_run:
@@ -156,6 +159,10 @@ def _work(run: FolderRun, todo: list[FileTask], report: Path | None, console: Co
             tally.add(outcome)
             progress.advance(bar)
         return tally, interrupted()
+
+
+def _kinds(counted: Counter[str]) -> str:
+    return ", ".join(f"{number} {ending}" for ending, number in sorted(counted.items()))
 
 
 def _mask(kind: MaskKind, result: Anonymised) -> bytes:

@@ -351,3 +351,16 @@ def test_a_report_on_a_full_disk_is_told_as_that(streetveil, photo):
 
     assert isinstance(result.exception, UnwritableOutputError)
     assert "/dev/full cannot be written: No space left on device." in str(result.exception)
+
+
+def test_pictures_of_other_kinds_in_a_folder_are_told(streetveil, photo):
+    """They have no result, and nobody is to take them for done."""
+    photo("in/a.png")
+    for name in ("in/b.HEIC", "in/sub/c.heic", "in/d.cr2", "in/notes.txt"):
+        photo(name, b"x")
+
+    result = streetveil("redact", "in", "-o", "out")
+
+    assert (result.exit_code, "1 redacted (" in result.stderr) == (0, True)
+    assert "Passed over, as no such picture can be redacted: 1 .cr2, 2 .heic." in result.stderr
+    assert "Passed over" not in streetveil("redact", "in/a.png", "-o", "out").stderr

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from streetveil.errors import OutputConflictError, TooLargeError, UnreadableFileError, UnwritableOutputError
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 """Files in folders that are tried; a file named on its own is tried whatever its name."""
+
+_OTHER_PICTURES = frozenset({
+    ".heic", ".heif", ".avif", ".jxl", ".jp2", ".gif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
+})  # fmt: skip
+"""Of cameras and phones too, and of no kind that can be redacted: counted, so that nobody takes them for done."""
 
 _LARGEST_FILE = 1 << 30  # bytes; a file is held in memory whole
 _PART_SUFFIX = ".streetveil-part"
@@ -36,11 +42,14 @@ class FileTask:
         return (self.target,) if self.mask is None else (self.target, self.mask)
 
 
-def find_photos(sources: Iterable[Path], *, outside: Path | None = None) -> Iterator[tuple[Path, Path]]:
+def find_photos(
+    sources: Iterable[Path], *, outside: Path | None = None, passed_over: Counter[str] | None = None
+) -> Iterator[tuple[Path, Path]]:
     """Every photo among `sources`, with its path relative to the folder it was found through.
 
     Links to folders are not followed, and the folder `outside` is passed over. A folder that cannot be
     searched stands for the photos in it: reading it fails, so that they are not left out without a word.
+    `passed_over` counts by their endings the pictures in folders that are of no accepted kind.
 
     Raises:
         UnreadableFileError: a source does not exist or cannot be searched.
@@ -48,7 +57,7 @@ def find_photos(sources: Iterable[Path], *, outside: Path | None = None) -> Iter
     skipped = outside.resolve() if outside is not None else None
     for source in sources:
         if source.is_dir():
-            yield from ((path, path.relative_to(source)) for path in _pictures(source, skipped))
+            yield from ((path, path.relative_to(source)) for path in _pictures(source, skipped, passed_over))
         elif source.exists():
             yield source, Path(source.name)
         else:
@@ -56,12 +65,17 @@ def find_photos(sources: Iterable[Path], *, outside: Path | None = None) -> Iter
 
 
 def find_tasks(
-    sources: Iterable[Path], output: Path, *, added_suffix: str = "", mask_suffix: str | None = None
+    sources: Iterable[Path],
+    output: Path,
+    *,
+    added_suffix: str = "",
+    mask_suffix: str | None = None,
+    passed_over: Counter[str] | None = None,
 ) -> list[FileTask]:
     """Every photo among `sources`; a folder's tree is mirrored below `output`, a file goes directly into it.
 
     `added_suffix` goes behind the name that a photo has already: `a.jpg` becomes `a.jpg.png`. `mask_suffix` goes
-    behind the name of the result and makes that of its mask.
+    behind the name of the result and makes that of its mask. `passed_over`: as `find_photos`.
 
     Raises:
         UnreadableFileError: a source does not exist or cannot be searched.
@@ -69,7 +83,7 @@ def find_tasks(
             another output.
     """
     tasks: dict[Path, FileTask] = {}
-    for path, found_as in find_photos(sources, outside=output):
+    for path, found_as in find_photos(sources, outside=output, passed_over=passed_over):
         name = found_as.with_name(found_as.name + added_suffix)
         target = output / name
         earlier = tasks.get(target)
@@ -109,7 +123,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _pictures(folder: Path, skipped: Path | None) -> Iterator[Path]:
+def _pictures(folder: Path, skipped: Path | None, passed_over: Counter[str] | None) -> Iterator[Path]:
     closed: list[Path] = []
 
     def note(error: OSError) -> None:
@@ -121,8 +135,11 @@ def _pictures(folder: Path, skipped: Path | None) -> Iterator[Path]:
         here = Path(root)
         folders[:] = sorted(name for name in folders if (here / name).resolve() != skipped)
         for name in sorted(names):
-            if Path(name).suffix.lower() in PICTURE_SUFFIXES:
+            ending = Path(name).suffix.lower()
+            if ending in PICTURE_SUFFIXES:
                 yield here / name
+            elif passed_over is not None and ending in _OTHER_PICTURES:
+                passed_over[ending] += 1
     yield from closed
 
 
