@@ -124,7 +124,9 @@ function readPhotos() {
   }
   const samples = named.length ? null : attempt(() => opened(SAMPLES.map((name) => `${home}/models/${name}`)));
   if (!samples) {
-    throw new Error('There are no photos: run load-tests/make_photos.py, or name JPEG files with -e PHOTOS=a.jpg,b.jpg');
+    throw new Error(
+      'There are no photos: run `streetveil models pull`, or load-tests/make_photos.py, or name JPEG files with -e PHOTOS=a.jpg,b.jpg',
+    );
   }
   return samples;
 }
