@@ -154,7 +154,8 @@ def test_configuring_twice_logs_once():
 
 
 @pytest.mark.parametrize("name", ["uvicorn.access", "uvicorn.error", "alembic.runtime.migration"])
-def test_chatty_libraries_are_heard_from_warning_on(name):
+def test_chatty_libraries_are_heard_from_warning_on(name, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(name), "propagate", True)  # a server without an access log turns it off
     stream = io.StringIO()
     configure_logging("INFO", "json", stream)
 
