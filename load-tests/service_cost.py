@@ -4,8 +4,8 @@
     git worktree add ../before 284f7a7 && .venv/bin/python load-tests/service_cost.py ../before .
 
 Starts `streetveil serve` from each source tree that is named (this one by default), embedded, and has them take turns:
-the same photos are uploaded over one connection, and worked on while somebody asks once a second. Shown are medians of
-the rounds.
+the same photos are uploaded over one connection, and worked on while somebody asks once a second; in the end each job's
+state is asked for once more. Shown are medians of the rounds.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> int:
     cache = ModelCache(loaded.settings.streetveil_cache)
     uploads = Uploads(from_samples([cache.path(sample) for sample in SAMPLES]))
     table = Table(box=None)
-    for heading in ("source", "upload", "own process in all", "children", "answer to an upload, ms"):
+    for heading in ("source", "upload", "own process in all", "a question", "children", "answer, ms"):
         table.add_column(heading, justify="left" if heading == "source" else "right")
     with ended_in_order(), ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="streetveil-cost-")))
@@ -73,7 +73,7 @@ def main() -> int:
     return 0
 
 
-def _round(program: Program, uploads: Uploads, photos: int) -> tuple[float, float, float, float]:
+def _round(program: Program, uploads: Uploads, photos: int) -> tuple[float, ...]:
     client = Client(program.url)
     try:
         own, children = program.pid, family(program.pid)[1:]
@@ -85,9 +85,13 @@ def _round(program: Program, uploads: Uploads, photos: int) -> tuple[float, floa
                 time.sleep(1)
         end, after = _core_ms([own]), _core_ms(children)
         for job in jobs:
+            client.state(job)
+        asked = _core_ms([own])
+        for job in jobs:
             client.erase(job)
         answer = 1e3 * statistics.median(client.upload_s)
-        return (uploaded - begin) / photos, (end - begin) / photos, (after - before) / photos, answer
+        costs = (uploaded - begin, end - begin, asked - end, after - before)
+        return *(cost / photos for cost in costs), answer
     finally:
         client.close()
 
