@@ -22,6 +22,9 @@ _log = structlog.get_logger(__name__)
 
 _RETRY_S = 1.0
 
+DATABASE_FILE = "streetveil.db"
+"""In the data folder, where no other database is named."""
+
 
 @contextmanager
 def open_database(settings: Settings) -> Iterator[SqlDatabase]:
@@ -31,7 +34,7 @@ def open_database(settings: Settings) -> Iterator[SqlDatabase]:
 
     url = settings.database_url
     engine = open_engine(
-        url.get_secret_value() if url else sqlite_url(settings.data_dir / "streetveil.db"),
+        url.get_secret_value() if url else sqlite_url(settings.data_dir / DATABASE_FILE),
         timeout_s=settings.database_timeout_s,
     )
     database = SqlDatabase(engine)

@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from streetveil import __version__
-from streetveil.bootstrap.backends import open_database, open_queue, open_storage, wait_for
+from streetveil.bootstrap.backends import DATABASE_FILE, open_database, open_queue, open_storage, wait_for
 from streetveil.bootstrap.choices import isolates, worker_threads
 from streetveil.bootstrap.photos import lazy_anonymiser
 from streetveil.bootstrap.tenant_keys import open_vault
 from streetveil.bootstrap.watching import HEALTH_AGE_S, build_health, measured, watch_shared_state
 from streetveil.database.folder_lock import DataFolderLock
 from streetveil.domain.audit import AuditSeal
+from streetveil.errors import ConfigurationError
 from streetveil.jobs.anonymising import Anonymising
 from streetveil.jobs.audit import AuditTrail
 from streetveil.jobs.audit_log import AuditLog
@@ -99,7 +100,18 @@ def open_services(
 
 @contextmanager
 def open_for_operators(settings: Settings) -> Iterator[Services]:
-    """The same beside a running service, for commands that ask or change something and end."""
+    """The same beside a running service, for commands that ask or change something and end.
+
+    Raises:
+        ConfigurationError: also where no service ever worked in the data folder: in another one than it was started
+            in, an audit log would be found in order for want of records.
+    """
+    with suppress(PermissionError):  # which opening it tells
+        if settings.database_url is None and not (settings.data_dir / DATABASE_FILE).exists():
+            raise ConfigurationError(
+                f"There is no service's database in {settings.data_dir.absolute()}: start this in the folder that the "
+                "service was started in, or set DATA_DIR or DATABASE_URL as it has them."
+            )
     with _connected(settings, lazy_anonymiser(settings)) as services:
         yield services
 

@@ -9,9 +9,10 @@ from streetveil.settings import load_settings
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(streetveil, tmp_path, monkeypatch):
     monkeypatch.setenv("CROPS_KEYS_DIR", str(tmp_path / "keys"))
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    assert streetveil("db", "upgrade").exit_code == 0
     return tmp_path / "keys"
 
 

@@ -8,6 +8,7 @@ from typer.main import get_command
 
 from streetveil import __version__
 from streetveil.cli import main
+from streetveil.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(
@@ -102,3 +103,13 @@ def test_a_full_disk_under_the_output_is_one_line_too(arguments):
 
     told = "error (unwritable_output): The output cannot be written: No space left on device.\n"
     assert (ended.returncode, ended.stderr) == (3, told)
+
+
+@pytest.mark.parametrize("command", [("jobs", "list"), ("audit", "verify"), ("status",)])
+def test_a_folder_without_a_service_is_not_taken_for_one(streetveil, tmp_path, command):
+    """An audit log of no records would be in order, and every job gone."""
+    result = streetveil(*command)
+
+    assert isinstance(result.exception, ConfigurationError)
+    assert f"no service's database in {tmp_path / 'data'}" in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
