@@ -169,7 +169,7 @@ def test_the_process_dies_at_any_step(make_house, after):
         if not fault.struck:
             break
         restarted = make_house(f"killed-{step}")
-        restarted.clock.turn(seconds=1)
+        restarted.clock.catch_up()
         restarted.maintain.recover(alone=True)
         restarted.drain()
         assert_nothing_lost(restarted, answered)
@@ -218,7 +218,7 @@ def test_an_original_that_goes_with_success_goes_neither_before_nor_without_its_
             assert job.status is JobStatus.COMPLETED or job.original_deleted_at is None
         doomed.close()
         restarted = make_house(f"dropped-{step}")
-        restarted.clock.turn(seconds=1)
+        restarted.clock.catch_up()
         restarted.maintain.recover(alone=True)
         restarted.process = restarted.worker("w", dropped)
         restarted.drain()

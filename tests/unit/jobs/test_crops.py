@@ -182,7 +182,7 @@ def test_where_the_process_dies_at_any_step_they_are_there_in_the_end_and_nothin
             doomed.drain()
         doomed.close()
         restarted = make_house(f"died-{step}", vault=vault)
-        restarted.clock.turn(seconds=1)
+        restarted.clock.catch_up()
         restarted.maintain.recover(alone=True)
         restarted.drain()
         restarted.maintain.recover(alone=True)
