@@ -34,7 +34,8 @@ class DataFolderLock:
                 f"Another embedded service works in {self._folder}: stop it, or name another data folder."
             ) from None
         except OSError as error:
-            raise ConfigurationError(f"The data folder {self._folder} cannot be used: {error.strerror}.") from error
+            reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+            raise ConfigurationError(f"The data folder {self._folder} cannot be used: {reason}.") from error
 
     def release(self) -> None:
         """Gives the folder back; nothing happens where it is not held."""

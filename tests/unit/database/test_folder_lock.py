@@ -22,5 +22,7 @@ def test_releasing_what_is_not_held_does_nothing(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ConfigurationError, match="cannot be used"):
+    with pytest.raises(ConfigurationError, match="cannot be used: Not a directory"):
         DataFolderLock(tmp_path / "file" / "data").acquire()
+    with pytest.raises(ConfigurationError, match="cannot be used: it is a file"):
+        DataFolderLock(tmp_path / "file").acquire()
