@@ -1,7 +1,10 @@
 """POST /upload and POST /batch-upload where all goes well, and what they pass on."""
 
 import hashlib
+from dataclasses import replace
 from uuid import UUID
+
+import pytest
 
 from streetveil.domain.detections import Label
 from streetveil.domain.options import MetadataPolicy, Profile, Style
@@ -82,6 +85,17 @@ def test_a_key_that_is_too_long_or_has_spaces_is_refused(client, photo):
         assert (response.status_code, response.json()["code"]) == (400, "malformed_request"), key
 
 
+@pytest.fixture(params=[False, True], ids=["queue elsewhere", "queue here"])
+def queue(request, service):
+    """The queue in another process and in this one."""
+    before = service.app.state.streetveil
+    services = replace(before.services, queue_is_here=request.param)
+    service.app.state.streetveil = replace(before, services=services)
+    yield
+    service.app.state.streetveil = before
+
+
+@pytest.mark.usefixtures("queue")
 def test_a_full_queue_refuses_with_the_time_to_wait(client, world, photo):
     world.full = True
     for path, name in (("/upload", "file"), ("/batch-upload", "files")):
@@ -91,6 +105,7 @@ def test_a_full_queue_refuses_with_the_time_to_wait(client, world, photo):
         assert response.json()["retryable"] is True
 
 
+@pytest.mark.usefixtures("queue")
 def test_a_request_that_repeats_an_accepted_one_is_answered_though_the_queue_is_full(client, world, photo):
     headers = {"Idempotency-Key": "k-1"}
     first = client.post("/upload", files={"file": ("a.jpg", photo)}, headers=headers).json()
