@@ -26,7 +26,7 @@ from streetveil.storage.base import ObjectStore
 _log = structlog.get_logger(__name__)
 
 _AT_A_TIME = 500
-_TURN = timedelta(seconds=60)
+_TURN = timedelta(seconds=20)  # a lost job waits so long where who looked for it was lost, too
 _SEALED_EVERY = timedelta(seconds=5)
 _WORKERS_KEPT = timedelta(hours=1)
 
@@ -108,7 +108,7 @@ class Maintain:
     def run_if_due(self, holder: str) -> Recovery:
         """Does what is due and what no other process is at; to be called by every worker, every few seconds.
 
-        `holder` is unique per process. Where a process dies in the middle another takes its turn a minute later.
+        `holder` is unique per process. Where a process dies in the middle another takes its turn 20 seconds later.
 
         Raises:
             UnavailableError: database, queue or storage cannot be used; what was done until then stands.

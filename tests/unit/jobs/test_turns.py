@@ -47,7 +47,7 @@ def test_orphans_are_looked_for_rarely(house):
     assert house.maintain.run_if_due("b").orphans == 1
 
 
-def test_where_one_dies_in_the_middle_another_takes_its_turn_a_minute_later(make_house):
+def test_where_one_dies_in_the_middle_another_takes_its_turn_once_that_is_over(make_house):
     class Deadly:
         def __init__(self, queue):
             self._queue = queue
