@@ -34,6 +34,7 @@ class _Cover:
         border: blocks of which some samples are replaced and others stay.
         at: their rows and columns within the footprint's blocks.
         mask: which of their samples are replaced, (blocks, 8, 8).
+        counts: how many samples of each of the footprint's blocks are replaced, (rows, columns).
         down, across: weights of the cells for each row and column of samples, (8 x blocks, cells).
         shares: how much of each row and column of blocks lies in each cell, (blocks, cells).
     """
@@ -42,6 +43,7 @@ class _Cover:
     border: Places
     at: tuple[Places, Places]
     mask: npt.NDArray[np.bool_]
+    counts: _Sums
     down: Weights
     across: Weights
     shares: tuple[_Sums, _Sums]
@@ -51,12 +53,16 @@ class _Cover:
         footprint = Footprint.of(grid, area)
         rows, columns = footprint.rows, footprint.columns
         border = footprint.partly()
-        down, across = border[:, 0] - rows.start, border[:, 1] - columns.start
+        at = border[:, 0] - rows.start, border[:, 1] - columns.start
+        mask = footprint.mask(border)
+        counts = np.where(footprint.whole_blocks(), float(BLOCK * BLOCK), 0.0)
+        counts[at] = mask.sum(axis=(1, 2))
         return cls(
             footprint,
             border,
-            (down, across),
-            footprint.mask(border),
+            at,
+            mask,
+            counts,
             _per_sample(cells.down, area.top, rows, grid.down, grid.height),
             _per_sample(cells.across, area.left, columns, grid.across, grid.width),
             (
@@ -74,13 +80,10 @@ class _Cover:
             plane: the component.
             border: its samples of the blocks at the border.
         """
-        counts = np.zeros((len(self.footprint.rows), len(self.footprint.columns)))
-        counts[self.footprint.whole_blocks()] = BLOCK * BLOCK
-        sums = counts * plane.means(self.footprint.rows, self.footprint.columns)
-        counts[self.at] = self.mask.sum(axis=(1, 2))
+        sums = self.counts * plane.means(self.footprint.rows, self.footprint.columns)
         sums[self.at] = np.einsum("nyx,nyx->n", border, self.mask)
         down, across = self.shares
-        return down.T @ sums @ across, down.T @ counts @ across
+        return down.T @ sums @ across, down.T @ self.counts @ across
 
     def blend(self, colours: Samples) -> Samples:
         """What is painted at the border: (blocks, 8, 8) of one component's colours of the cells."""

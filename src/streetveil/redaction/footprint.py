@@ -53,12 +53,14 @@ class Footprint:
         rows, columns: the blocks that may be touched.
         first, past: of each row of samples of those blocks the first that is replaced and the one behind the last,
             counted from the component's left edge; where none is, `first` lies behind the right edge, and `past` is 0.
+        whole: of each row of blocks the first that is replaced as a whole, and the one behind the last.
     """
 
     rows: range
     columns: range
     first: Columns
     past: Columns
+    whole: tuple[Columns, Columns]
 
     @classmethod
     def of(cls, grid: Grid, area: Area) -> Footprint:
@@ -81,17 +83,14 @@ class Footprint:
         ends = np.minimum(-(-right // grid.across) + around, grid.width)
         ends[ends == grid.width] = edge
         starts[right == 0], ends[right == 0] = edge, 0
-        return cls(rows, columns, starts, ends)
-
-    def whole(self) -> tuple[Columns, Columns]:
-        """Of each row of blocks the first that is replaced as a whole, and the one behind the last."""
-        first, past = self.first.reshape(-1, BLOCK), self.past.reshape(-1, BLOCK)
-        starts, ends = -(-first.max(axis=1) // BLOCK), past.min(axis=1) // BLOCK
-        return starts, np.maximum(starts, ends)
+        whole = -(-starts.reshape(-1, BLOCK).max(axis=1) // BLOCK)
+        return cls(
+            rows, columns, starts, ends, (whole, np.maximum(whole, ends.reshape(-1, BLOCK).min(axis=1) // BLOCK))
+        )
 
     def whole_blocks(self) -> npt.NDArray[np.bool_]:
-        """The same as one truth for each block: (rows, columns)."""
-        starts, ends = (side[:, None] for side in self.whole())
+        """Which blocks are replaced as a whole: (rows, columns)."""
+        starts, ends = (side[:, None] for side in self.whole)
         columns = np.arange(self.columns.start, self.columns.stop)
         return (columns >= starts) & (columns < ends)
 

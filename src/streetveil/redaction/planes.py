@@ -99,7 +99,7 @@ class Plane:
             across: of each column likewise.
             colours: (rows, columns) of this component, from 0 to 255.
         """
-        starts, ends = footprint.whole()
+        starts, ends = footprint.whole
         wide = np.einsum("rc,jvc->rjv", colours - _MIDDLE, _waves(across)).reshape(len(colours), -1)
         tall = _waves(down)
         for begin in range(0, len(footprint.rows), _BAND):
@@ -117,7 +117,7 @@ class Plane:
     def _forget(self, footprint: Footprint) -> None:
         """Drops what earlier areas left in blocks that are replaced as a whole."""
         if self._exact:
-            starts, ends = footprint.whole()
+            starts, ends = footprint.whole
             for row, start, end in zip(footprint.rows, starts.tolist(), ends.tolist(), strict=True):
                 for column in range(start, end):
                     self._exact.pop((row, column), None)

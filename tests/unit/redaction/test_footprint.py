@@ -69,7 +69,7 @@ def test_a_block_counts_as_whole_where_all_of_its_samples_are_replaced_and_else_
 
     border = {tuple(place) for place in footprint.partly().tolist()}
     assert border == {tuple(p) for p in np.argwhere(blocks.any((2, 3)) & ~blocks.all((2, 3))).tolist()}
-    starts, ends = footprint.whole()
+    starts, ends = footprint.whole
     whole = {(row, c) for row, b, e in zip(footprint.rows, starts, ends, strict=True) for c in range(b, e)}
     assert whole == {tuple(p) for p in np.argwhere(blocks.all((2, 3))).tolist()}
 
